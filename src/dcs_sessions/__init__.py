@@ -1,0 +1,1 @@
+"""See and end the client sessions of a managed Redis on Huawei Cloud DCS."""

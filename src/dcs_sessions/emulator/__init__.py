@@ -1,0 +1,1 @@
+"""A local DCS on a real Valkey or Redis."""
