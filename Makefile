@@ -18,3 +18,22 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 .PHONY: setup
 setup: $(VENV)/.ready ## Build the environment in .venv
+
+GENERATED := generated/dcs_sessions_api
+
+# Written beside its place and moved there when it is whole, so that a failure changes nothing and
+# nothing survives from an operation that is gone.
+.PHONY: generate
+generate: $(VENV)/.ready ## Make the Python client in generated/ from openapi.yaml
+	rm -rf build/generate && mkdir -p build/generate
+	PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --path openapi.yaml --config generator-config.yaml \
+		--meta none --output-path build/generate/dcs_sessions_api --fail-on-warning
+	touch build/generate/dcs_sessions_api/py.typed
+	rm -rf $(GENERATED) && mkdir -p generated && mv build/generate/dcs_sessions_api $(GENERATED)
+
+.PHONY: check
+check: $(VENV)/.ready ## Lint and check the types of everything
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright

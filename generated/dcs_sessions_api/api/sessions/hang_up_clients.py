@@ -1,0 +1,244 @@
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import quote
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.error import Error
+from ...models.gateway_error import GatewayError
+from ...models.kill_request import KillRequest
+from ...types import Response
+
+
+def _get_kwargs(
+    project_id: str,
+    instance_id: str,
+    *,
+    body: KillRequest,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/v2/{project_id}/instances/{instance_id}/clients/kill".format(
+            project_id=quote(str(project_id), safe=""),
+            instance_id=quote(str(instance_id), safe=""),
+        ),
+    }
+
+    _kwargs["json"] = body.to_dict()
+
+    headers["Content-Type"] = "application/json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Any | Error | GatewayError | None:
+    if response.status_code == 204:
+        response_204 = cast(Any, None)
+        return response_204
+
+    if response.status_code == 400:
+        response_400 = Error.from_dict(response.json())
+
+        return response_400
+
+    if response.status_code == 401:
+        response_401 = Error.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = Error.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 404:
+        response_404 = Error.from_dict(response.json())
+
+        return response_404
+
+    if response.status_code == 429:
+        response_429 = GatewayError.from_dict(response.json())
+
+        return response_429
+
+    if response.status_code == 500:
+        response_500 = Error.from_dict(response.json())
+
+        return response_500
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[Any | Error | GatewayError]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    project_id: str,
+    instance_id: str,
+    *,
+    client: AuthenticatedClient | Client,
+    body: KillRequest,
+) -> Response[Any | Error | GatewayError]:
+    """End chosen sessions of a node
+
+     Disconnects the sessions with the given addresses, and has done so when it answers: there is no job.
+    A client that reconnects by itself will be back.
+
+    Needs the permission dcs:clients:kill.
+
+    Args:
+        project_id (str): ID of the project that the instance is in.
+        instance_id (str): ID of the DCS instance, as the details page of the instance on the DCS
+            console shows it.
+        body (KillRequest): Which sessions of which node to end.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Any | Error | GatewayError]
+    """
+
+    kwargs = _get_kwargs(
+        project_id=project_id,
+        instance_id=instance_id,
+        body=body,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    project_id: str,
+    instance_id: str,
+    *,
+    client: AuthenticatedClient | Client,
+    body: KillRequest,
+) -> Any | Error | GatewayError | None:
+    """End chosen sessions of a node
+
+     Disconnects the sessions with the given addresses, and has done so when it answers: there is no job.
+    A client that reconnects by itself will be back.
+
+    Needs the permission dcs:clients:kill.
+
+    Args:
+        project_id (str): ID of the project that the instance is in.
+        instance_id (str): ID of the DCS instance, as the details page of the instance on the DCS
+            console shows it.
+        body (KillRequest): Which sessions of which node to end.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Any | Error | GatewayError
+    """
+
+    return sync_detailed(
+        project_id=project_id,
+        instance_id=instance_id,
+        client=client,
+        body=body,
+    ).parsed
+
+
+async def asyncio_detailed(
+    project_id: str,
+    instance_id: str,
+    *,
+    client: AuthenticatedClient | Client,
+    body: KillRequest,
+) -> Response[Any | Error | GatewayError]:
+    """End chosen sessions of a node
+
+     Disconnects the sessions with the given addresses, and has done so when it answers: there is no job.
+    A client that reconnects by itself will be back.
+
+    Needs the permission dcs:clients:kill.
+
+    Args:
+        project_id (str): ID of the project that the instance is in.
+        instance_id (str): ID of the DCS instance, as the details page of the instance on the DCS
+            console shows it.
+        body (KillRequest): Which sessions of which node to end.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Any | Error | GatewayError]
+    """
+
+    kwargs = _get_kwargs(
+        project_id=project_id,
+        instance_id=instance_id,
+        body=body,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    project_id: str,
+    instance_id: str,
+    *,
+    client: AuthenticatedClient | Client,
+    body: KillRequest,
+) -> Any | Error | GatewayError | None:
+    """End chosen sessions of a node
+
+     Disconnects the sessions with the given addresses, and has done so when it answers: there is no job.
+    A client that reconnects by itself will be back.
+
+    Needs the permission dcs:clients:kill.
+
+    Args:
+        project_id (str): ID of the project that the instance is in.
+        instance_id (str): ID of the DCS instance, as the details page of the instance on the DCS
+            console shows it.
+        body (KillRequest): Which sessions of which node to end.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Any | Error | GatewayError
+    """
+
+    return (
+        await asyncio_detailed(
+            project_id=project_id,
+            instance_id=instance_id,
+            client=client,
+            body=body,
+        )
+    ).parsed

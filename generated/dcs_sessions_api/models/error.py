@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+T = TypeVar("T", bound="Error")
+
+
+@_attrs_define
+class Error:
+    """Why a request was refused. Go by the code, not by the status: the same status has many causes. The gateway in front
+    of the service adds `request_id`.
+
+    """
+
+    error_code: str
+    """ Error code: DCS.nnnn of the service, nine digits of its older family, or APIGW.nnnn of the gateway. """
+    error_msg: str
+    """ Error message. """
+    error_ext_msg: None | str | Unset = UNSET
+    """ Error message details. Documented as unused so far, and often null or missing. """
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        error_code = self.error_code
+
+        error_msg = self.error_msg
+
+        error_ext_msg: None | str | Unset
+        if isinstance(self.error_ext_msg, Unset):
+            error_ext_msg = UNSET
+        else:
+            error_ext_msg = self.error_ext_msg
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update(
+            {
+                "error_code": error_code,
+                "error_msg": error_msg,
+            }
+        )
+        if error_ext_msg is not UNSET:
+            field_dict["error_ext_msg"] = error_ext_msg
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        d = dict(src_dict)
+        error_code = d.pop("error_code")
+
+        error_msg = d.pop("error_msg")
+
+        def _parse_error_ext_msg(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        error_ext_msg = _parse_error_ext_msg(d.pop("error_ext_msg", UNSET))
+
+        error = cls(
+            error_code=error_code,
+            error_msg=error_msg,
+            error_ext_msg=error_ext_msg,
+        )
+
+        error.additional_properties = d
+        return error
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+if TYPE_CHECKING:
+    from ..models.session import Session
+
+
+T = TypeVar("T", bound="SessionPage")
+
+
+@_attrs_define
+class SessionPage:
+    """One page of the saved list of sessions of a node."""
+
+    time: str
+    """ When the list was made. The vendor shows two forms, 2023-06-15T03:10:01.332Z and 2023-10-10 00:00:00, so it
+    is plain text. """
+    clients: list[Session]
+    """ The sessions on this page. """
+    count: int
+    """ Number of sessions in the whole list that match, on all pages. """
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        time = self.time
+
+        clients = []
+        for clients_item_data in self.clients:
+            clients_item = clients_item_data.to_dict()
+            clients.append(clients_item)
+
+        count = self.count
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update(
+            {
+                "time": time,
+                "clients": clients,
+                "count": count,
+            }
+        )
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.session import Session  # noqa: PLC0415
+
+        d = dict(src_dict)
+        time = d.pop("time")
+
+        clients = []
+        _clients = d.pop("clients")
+        for clients_item_data in _clients:
+            clients_item = Session.from_dict(clients_item_data)
+
+            clients.append(clients_item)
+
+        count = d.pop("count")
+
+        session_page = cls(
+            time=time,
+            clients=clients,
+            count=count,
+        )
+
+        session_page.additional_properties = d
+        return session_page
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties
