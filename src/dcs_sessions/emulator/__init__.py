@@ -1,1 +1,42 @@
-"""A local DCS on a real Valkey or Redis."""
+"""A local DCS on a real Valkey or Redis, for tests and for trying the API out.
+
+It is an implementation of its own of what the vendor documents: it shares no code with the client
+but the signature, and does not read the contract.
+
+From Python, with `Emulator`; from a shell, ``dcs-sessions emulator``. The ids and credentials are
+the constants of this package, unless others are given. It needs ``pip install
+'dcs-sessions[emulator]'``.
+"""
+
+from dcs_sessions.emulator._auth import Credentials
+from dcs_sessions.emulator._constants import (
+    ACCESS_KEY,
+    EXPIRED_TOKEN,
+    INSTANCE_ID,
+    NOACCESS_TOKEN,
+    OTHER_PROJECT_ID,
+    OTHER_PROJECT_TOKEN,
+    PROJECT_ID,
+    READONLY_TOKEN,
+    SECRET_KEY,
+    TOKEN,
+    node_id,
+)
+from dcs_sessions.emulator._server import Emulator, EmulatorError
+
+__all__ = [
+    "ACCESS_KEY",
+    "EXPIRED_TOKEN",
+    "INSTANCE_ID",
+    "NOACCESS_TOKEN",
+    "OTHER_PROJECT_ID",
+    "OTHER_PROJECT_TOKEN",
+    "PROJECT_ID",
+    "READONLY_TOKEN",
+    "SECRET_KEY",
+    "TOKEN",
+    "Credentials",
+    "Emulator",
+    "EmulatorError",
+    "node_id",
+]

@@ -1,0 +1,179 @@
+"""``dcs-sessions emulator``."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import json
+import re
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+if TYPE_CHECKING:
+    from dcs_sessions.emulator import Credentials, Emulator
+
+_CHECK_SECONDS = 0.5
+
+
+def _rate_limit(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    match = re.fullmatch(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,8})", value, re.ASCII)
+    if match is None:
+        raise click.BadParameter("two whole numbers are needed, like 5/60", ctx, param)
+    return int(match[1]), int(match[2])
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port to listen at.  [default: a free one]",
+)
+@click.option(
+    "--nodes",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Embedded Valkey servers to start, each a node.",
+)
+@click.option(
+    "--redis",
+    multiple=True,
+    metavar="URL",
+    envvar="DCS_SESSIONS_EMULATOR_REDIS",
+    show_envvar=True,
+    help="A Redis (6.2+) or Valkey of your own as a node, instead of embedded ones; may be given "
+    "more than once. Put URLs with a password into the environment variable, separated by spaces.",
+)
+@click.option("--project-id", help="Project of the instance.  [default: a constant]")
+@click.option("--instance-id", help="The instance.  [default: a constant]")
+@click.option(
+    "--node-id",
+    "node_ids",
+    multiple=True,
+    help="Id of a node; once for each, in order.  [default: constants]",
+)
+@click.option(
+    "--credentials",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON file with other logins: token, readonly_token, noaccess_token, expired_token, "
+    "other_project_token, ak, sk; those left out keep their constants.",
+)
+@click.option(
+    "--scan-delay",
+    type=click.FloatRange(0, 3600),
+    default=0.0,
+    metavar="SECONDS",
+    help="How long a scan takes at least.  [default: 0]",
+)
+@click.option(
+    "--rate-limit",
+    metavar="N/SECONDS",
+    callback=_rate_limit,
+    help="Requests that each caller may make within so many seconds.  [default: no limit]",
+)
+@click.option(
+    "--ready-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write addresses, ids and logins to this JSON file once it serves.",
+)
+def emulator(credentials: Path | None, ready_file: Path | None, **options: Any) -> None:
+    """Run a local DCS on a real Valkey or Redis, until it is interrupted."""
+    try:
+        from dcs_sessions.emulator import Emulator, EmulatorError
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"{error.name} is missing: pip install 'dcs-sessions[emulator]'"
+        ) from None
+
+    # From here on, so that whatever has been started by then is also ended.
+    stop = threading.Event()
+
+    def on_signal(*_: object) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+
+    # Whatever is not given is left to the emulator.
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    try:
+        with Emulator(**given, credentials=_credentials(credentials)) as dcs:
+            if ready_file is not None:
+                _write(dcs, ready_file)
+            _describe(dcs, host=options["host"])
+            # A wait without a timeout would not let signals through.
+            while not stop.wait(_CHECK_SECONDS):
+                if dcs.wait(0):
+                    raise click.ClickException("the server ended by itself")
+    except EmulatorError as error:
+        name = {"node_ids": "node-id"}.get(error.argument, error.argument.replace("_", "-"))
+        raise click.ClickException(f"--{name}: {error.reason}") from None
+
+
+def _credentials(path: Path | None) -> Credentials:
+    from dcs_sessions.emulator import Credentials
+
+    if path is None:
+        return Credentials()
+    hint = "--credentials"
+    try:
+        values: Any = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        # The error's own text could quote the file.
+        raise click.BadParameter(f"{path}: {type(error).__name__}", param_hint=hint) from None
+    known = {field.name for field in dataclasses.fields(Credentials)}
+    if not isinstance(values, dict) or not known.issuperset(cast("dict[str, Any]", values)):
+        raise click.BadParameter(
+            f"{path}: an object with no other names than {', '.join(sorted(known))} is needed",
+            param_hint=hint,
+        )
+    texts = cast("dict[str, Any]", values)
+    if not all(isinstance(value, str) and value for value in texts.values()):
+        raise click.BadParameter(f"{path}: all values must be texts", param_hint=hint)
+    if path.stat().st_mode & 0o077:
+        click.echo(f"Warning: {path} can be read by others: chmod 600 {path}", err=True)
+    return Credentials(**texts)
+
+
+def _write(dcs: Emulator, path: Path) -> None:
+    try:
+        dcs.write_ready_file(path)
+    except OSError as error:
+        raise click.ClickException(f"--ready-file: {path}: {error.strerror}") from None
+
+
+def _describe(dcs: Emulator, *, host: str) -> None:
+    from dcs_sessions.emulator import ACCESS_KEY, SECRET_KEY, TOKEN
+
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        click.echo(f"Warning: everybody who can reach {host} can end sessions here.", err=True)
+
+    lines = [
+        ("Endpoint", dcs.endpoint),
+        ("Project", dcs.project_id),
+        ("Instance", dcs.instance_id),
+    ]
+    for node_id, url in zip(dcs.node_ids, dcs.masked_redis_urls, strict=True):
+        lines.append(("Node", f"{node_id}  {url}"))
+    # The constants are public; other logins are for those who gave them.
+    if dcs.token == TOKEN:
+        lines.append(("X-Auth-Token", dcs.token))
+    if (dcs.ak, dcs.sk) == (ACCESS_KEY, SECRET_KEY):
+        lines.append(("AK, SK", f"{dcs.ak}  {dcs.sk}"))
+    for name, value in lines:
+        click.echo(f"{name + ':':<14}{value}")
+    click.echo("Ctrl-C ends it.")

@@ -1,0 +1,344 @@
+"""The API over HTTP: routes, the order of checks, and what each operation does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from dcs_sessions.emulator._auth import Caller, Credentials, Throttle, authenticate
+from dcs_sessions.emulator._errors import ApiError
+from dcs_sessions.emulator._jobs import Jobs
+from dcs_sessions.emulator._nodes import Node, NodeError
+from dcs_sessions.emulator._sessions import FIELDS, Snapshot
+from dcs_sessions.emulator._validation import Body, Query
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.types import Message, Receive, Scope, Send
+
+_log = logging.getLogger(__name__)
+
+MAX_BODY = 1024 * 1024
+"""Bytes of a body; one more is refused."""
+
+_BODY_SECONDS = 30.0
+_DRAIN_SECONDS = 2.0
+_DRAIN_BYTES = 16 * MAX_BODY
+
+_JOB_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    """All that the emulator knows.
+
+    Attributes:
+        project_id: The project of the instance.
+        instance_id: The only instance there is.
+        nodes: Its nodes, in the order in which they are shown.
+        credentials: The logins to take.
+        scan_delay: Seconds that a scan takes at least.
+        throttle: Counts requests, if there is a limit.
+        jobs: Tasks, running and done.
+    """
+
+    project_id: str
+    instance_id: str
+    nodes: tuple[Node, ...]
+    credentials: Credentials
+    scan_delay: float = 0.0
+    throttle: Throttle | None = None
+    jobs: Jobs = field(default_factory=Jobs)
+
+    def node(self, node_id: str | None) -> Node:
+        """The node of an id.
+
+        Raises:
+            ApiError: DCS.3053 if there is none.
+        """
+        for node in self.nodes:
+            if node.node_id == node_id:
+                return node
+        raise ApiError("DCS.3053")
+
+
+class _Call(NamedTuple):
+    """A request that has been let in."""
+
+    request: Request
+    ids: Mapping[str, str]
+    raw_body: bytes
+
+    def body(self) -> Body:
+        return Body(self.raw_body, self.request.headers.get("Content-Type", ""))
+
+    def query(self) -> Query:
+        return Query(self.request.scope["query_string"])
+
+
+class _Operation(NamedTuple):
+    """What is done for a method of a path, and the permission that it takes."""
+
+    run: Callable[[State, _Call], Awaitable[Response]]
+    action: str
+
+
+async def _scan_clients(state: State, call: _Call) -> Response:
+    """https://support.huaweicloud.com/intl/en-us/api-dcs/ScanClients.html."""
+    body = call.body()
+    node_id = body.text("node_id")
+    clean_cache = body.boolean("clean_cache", default=False)
+    node = state.node(node_id)
+    if node.scanning:
+        raise ApiError("DCS.4957")
+    await _reach(node)
+    if node.scanning:  # another request came first while the node was asked
+        raise ApiError("DCS.4957")
+    # Nothing is documented for `clean_cache: false` with nothing stored: a list is what was asked.
+    if clean_cache or node.snapshot is None:
+        node.scanning = True
+        work = _scan(node, state.scan_delay)
+    else:
+        work = _nothing()
+    # No document names the type of these tasks.
+    return JSONResponse({"job_id": state.jobs.start("scanClientsJob", work).job_id})
+
+
+async def _scan(node: Node, delay: float) -> None:
+    try:
+        await asyncio.sleep(delay)
+        node.snapshot = Snapshot.of(await node.sessions())
+    finally:
+        node.scanning = False
+
+
+async def _nothing() -> None:
+    """The list is there already."""
+
+
+async def _list_clients(state: State, call: _Call) -> Response:
+    """https://support.huaweicloud.com/intl/en-us/api-dcs/ListClients.html."""
+    query = call.query()
+    node_id = query.required("node_id")
+    offset = query.integer("offset", default=0, least=0)
+    limit = query.integer("limit", default=10, least=1, most=1000)
+    addr = query.text("addr")
+    # No order of fields is documented; by id the newest session is the first by default.
+    sort = query.choice("sort", default="id", of=FIELDS)
+    order = query.choice("order", default="desc", of=("asc", "desc"))
+    node = state.node(node_id)
+    # A stored list stays readable while the next scan runs: only its success replaces it.
+    if node.snapshot is None:
+        if node.scanning:
+            raise ApiError("DCS.4957")
+        raise ApiError("DCS.5000", detail="ScanClients has not stored a list for this node yet.")
+    sessions, count = node.snapshot.page(
+        offset=offset, limit=limit, addr=addr, sort=sort, descending=order == "desc"
+    )
+    return JSONResponse({"time": node.snapshot.time, "clients": sessions, "count": count})
+
+
+async def _hang_up_clients(state: State, call: _Call) -> Response:
+    """https://support.huaweicloud.com/intl/en-us/api-dcs/HangUpClients.html."""
+    body = call.body()
+    node_id = body.text("node_id")
+    addrs = body.texts("client_addrs")
+    node = state.node(node_id)
+    try:
+        await node.kill(addrs)
+    except NodeError as error:
+        raise ApiError("DCS.5053", detail=str(error)) from None
+    # The stored list stays as it was: it is of the time that it says.
+    return Response(status_code=204)
+
+
+async def _hang_up_kill_all_clients(state: State, call: _Call) -> Response:
+    """https://support.huaweicloud.com/intl/en-us/api-dcs/HangUpKillAllClients.html."""
+    body = call.body()
+    every = body.boolean("kill_all_nodes", default=False)
+    node_id = body.text("node_id", required=not every)
+    nodes = state.nodes if every else (state.node(node_id),)
+    # Before the first is killed: all of the sessions or none.
+    await asyncio.gather(*(_reach(node) for node in nodes))
+    job = state.jobs.start("killAllClientsJob", _kill_all(nodes))
+    return JSONResponse({"job_id": job.job_id})
+
+
+async def _kill_all(nodes: tuple[Node, ...]) -> None:
+    for node in nodes:
+        await node.kill_all()
+
+
+async def _show_job_info(state: State, call: _Call) -> Response:
+    """https://support.huaweicloud.com/intl/en-us/api-dcs/ShowJobInfo.html."""
+    job_id = call.ids["job_id"]
+    if not _JOB_ID.fullmatch(job_id):
+        raise ApiError("DCS.4070")
+    job = state.jobs.find(job_id)
+    if job is None:
+        raise ApiError("DCS.4001", detail="There is no such task.")
+    return JSONResponse(job.describe())
+
+
+async def _show_nodes_information(state: State, _: _Call) -> Response:
+    """https://support.huaweicloud.com/intl/en-us/api-dcs/ShowNodesInformation.html."""
+    nodes = await asyncio.gather(
+        *(node.describe(state.instance_id, group) for group, node in enumerate(state.nodes))
+    )
+    return JSONResponse({"instance_id": state.instance_id, "total": len(nodes), "nodes": nodes})
+
+
+async def _reach(node: Node) -> None:
+    """Make sure that a node is there: DCS.5053 if not."""
+    try:
+        await node.ping()
+    except NodeError as error:
+        raise ApiError("DCS.5053", detail=str(error)) from None
+
+
+_INSTANCE = r"/v2/(?P<project_id>[^/]+)/instances/(?P<instance_id>[^/]+)"
+# The permissions are those of the API Reference of 2025-10. ShowNodesInformation is documented to
+# need none; here it needs one like the others, so that a caller without rights is refused it too.
+_ROUTES: Mapping[re.Pattern[str], Mapping[str, _Operation]] = {
+    re.compile(f"{_INSTANCE}/clients"): {
+        "GET": _Operation(_list_clients, "dcs:clients:list"),
+        "POST": _Operation(_scan_clients, "dcs:clients:list"),
+    },
+    re.compile(f"{_INSTANCE}/clients/kill"): {
+        "POST": _Operation(_hang_up_clients, "dcs:clients:kill"),
+    },
+    re.compile(f"{_INSTANCE}/clients/kill-all"): {
+        "POST": _Operation(_hang_up_kill_all_clients, "dcs:clients:kill"),
+    },
+    re.compile(f"{_INSTANCE}/logical-nodes"): {
+        "GET": _Operation(_show_nodes_information, "dcs:instance:get"),
+    },
+    re.compile(r"/v2/(?P<project_id>[^/]+)/jobs/(?P<job_id>[^/]+)"): {
+        "GET": _Operation(_show_job_info, "dcs:job:get"),
+    },
+}
+
+
+class App:
+    """The ASGI application.
+
+    Starlette's router is left out: it matches decoded paths, in which an id with ``%2F`` would be
+    two, and answers one method of a path without knowing of the other.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, whatever happens."""
+        request_id = uuid.uuid4().hex
+        request = Request(scope, receive)
+        refused = False
+        try:
+            response = await self._answer(request)
+        except ClientDisconnect:
+            return
+        except ApiError as error:
+            response = error.response(request_id)
+            refused = error.code == "APIGW.0201"
+        except Exception:  # noqa: BLE001 - a fault of the emulator is answered, too
+            _log.exception("request %s failed", request_id)
+            response = ApiError("DCS.5000").response(request_id)
+        response.headers["X-Request-Id"] = request_id
+        if refused:
+            response.headers["Connection"] = "close"
+            await _respond_and_drain(response, scope, receive, send)
+        else:
+            await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        """Check a request from the outside in: what it is, who asks, what it says."""
+        path = request.scope["raw_path"].decode("latin-1")
+        operations, ids = _route(path)
+        operation = operations.get(request.method)
+        if operation is None:
+            raise ApiError("DCS.5001", headers={"Allow": ", ".join(operations)})
+        # A signature is one over the body, so that the body comes before the caller.
+        body = await _read(request)
+        query = request.scope["query_string"].decode("latin-1")
+        target = f"{path}?{query}" if query else path
+        caller = authenticate(request, target, body, self._state.credentials)
+        self._admit(request, caller, operation, ids)
+        return await operation.run(self._state, _Call(request, ids, body))
+
+    def _admit(
+        self, request: Request, caller: Caller, operation: _Operation, ids: Mapping[str, str]
+    ) -> None:
+        if self._state.throttle is not None:
+            self._state.throttle.count(caller)
+        caller.authorize(operation.action)
+        own = self._state.project_id
+        if not (
+            caller.own_project
+            and ids["project_id"] == own
+            and request.headers.get("X-Project-Id", own) == own
+        ):
+            raise ApiError("DCS.1004")
+        if ids.get("instance_id", self._state.instance_id) != self._state.instance_id:
+            raise ApiError("DCS.3022")
+
+
+def _route(path: str) -> tuple[Mapping[str, _Operation], Mapping[str, str]]:
+    """Find what a path stands for. Its ids are decoded only once it has been taken apart."""
+    for pattern, operations in _ROUTES.items():
+        match = pattern.fullmatch(path)
+        if match is not None:
+            return operations, {key: unquote(value) for key, value in match.groupdict().items()}
+    raise ApiError("APIGW.0101")
+
+
+async def _read(request: Request) -> bytes:
+    """The body, unless it is too large or too slow: that ends the reading."""
+    length = request.headers.get("Content-Length", "")
+    if length.isdecimal() and int(length) > MAX_BODY:
+        raise ApiError("APIGW.0201", "the request body is too large")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise ApiError("APIGW.0201", "the request body is too large")
+    except TimeoutError:
+        raise ApiError("APIGW.0201", "the request body is too slow") from None
+    return bytes(body)
+
+
+async def _respond_and_drain(
+    response: Response, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Answer a client that is still sending, so that it lives to read the answer.
+
+    Closing at once would reset the connection under the client's writes, and the answer with it.
+    """
+
+    async def hold(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "more_body": True}
+        await send(message)
+
+    await response(scope, receive, hold)
+    drained = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while drained < _DRAIN_BYTES:
+                message = await receive()
+                drained += len(message.get("body", b""))
+                if not message.get("more_body"):
+                    break
+    await send({"type": "http.response.body", "body": b""})

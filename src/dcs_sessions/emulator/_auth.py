@@ -1,0 +1,169 @@
+"""Who asks, whether they may, and how often.
+
+Sources: https://support.huaweicloud.com/intl/en-us/api-dcs/dcs-api-0312005.html ("Authentication")
+and the API Request Signing Guide, https://support.huaweicloud.com/intl/en-us/devg-apisign/.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from dcs_sessions import _signing
+from dcs_sessions.emulator import _constants
+from dcs_sessions.emulator._errors import ApiError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+_CLOCK_SKEW = timedelta(minutes=15)
+_KILL = "dcs:clients:kill"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What the emulator takes for a login. The defaults are public; see the constants.
+
+    Attributes:
+        token: May do everything.
+        readonly_token: May not kill.
+        noaccess_token: May do nothing.
+        expired_token: Is past its time.
+        other_project_token: Belongs to another project.
+        ak: Access key of the pair that may do everything.
+        sk: Secret key of that pair.
+    """
+
+    token: str = field(default=_constants.TOKEN, repr=False)
+    readonly_token: str = field(default=_constants.READONLY_TOKEN, repr=False)
+    noaccess_token: str = field(default=_constants.NOACCESS_TOKEN, repr=False)
+    expired_token: str = field(default=_constants.EXPIRED_TOKEN, repr=False)
+    other_project_token: str = field(default=_constants.OTHER_PROJECT_TOKEN, repr=False)
+    ak: str = field(default=_constants.ACCESS_KEY, repr=False)
+    sk: str = field(default=_constants.SECRET_KEY, repr=False)
+
+
+class Caller(NamedTuple):
+    """Who asks.
+
+    Attributes:
+        name: Which of the credentials was shown; not its value.
+        own_project: Whether it is one of the instance's project.
+    """
+
+    name: str
+    own_project: bool = True
+
+    def authorize(self, action: str) -> None:
+        """Make sure that the caller may do something.
+
+        Raises:
+            ApiError: DCS.2007 if not.
+        """
+        if self.name == "noaccess_token" or (self.name == "readonly_token" and action == _KILL):
+            raise ApiError("DCS.2007", action)
+
+
+def authenticate(request: Request, target: str, body: bytes, credentials: Credentials) -> Caller:
+    """Find out who asks. A token counts before a signature.
+
+    Args:
+        request: The request; its method and headers are looked at.
+        target: Path and query as sent.
+        body: The bytes of the body.
+        credentials: The ones to take.
+
+    Raises:
+        ApiError: DCS.1001 to 1003 for a token, APIGW.0301 for a signature.
+    """
+    token = request.headers.get("X-Auth-Token")
+    if token:
+        return _by_token(token, credentials)
+    authorization = request.headers.get("Authorization")
+    if authorization:
+        return _by_signature(authorization, request, target, body, credentials)
+    raise ApiError("DCS.1003")
+
+
+def _by_token(token: str, credentials: Credentials) -> Caller:
+    if _same(token, credentials.expired_token):
+        raise ApiError("DCS.1002")
+    for name in ("token", "readonly_token", "noaccess_token"):
+        if _same(token, getattr(credentials, name)):
+            return Caller(name)
+    if _same(token, credentials.other_project_token):
+        return Caller("other_project_token", own_project=False)
+    raise ApiError("DCS.1001")
+
+
+def _by_signature(
+    value: str, request: Request, target: str, body: bytes, credentials: Credentials
+) -> Caller:
+    try:
+        authorization = _signing.Authorization.parse(value)
+        signed = _signed_headers(request, authorization.signed_headers)
+        date = datetime.strptime(signed["x-sdk-date"], _signing.DATE_FORMAT).replace(tzinfo=UTC)
+    except (ValueError, KeyError):
+        raise ApiError("APIGW.0301", "verify aksk signature fail, it is malformed") from None
+    if not _same(authorization.access_key, credentials.ak):
+        raise ApiError(
+            "APIGW.0301", f"Get secretKey failed,ak:{authorization.access_key},err:ak not exist"
+        )
+    if abs(datetime.now(UTC) - date) > _CLOCK_SKEW:
+        raise ApiError("APIGW.0301", "verify aksk signature fail, X-Sdk-Date is out of range")
+    # Always the hash of the real bytes: X-Sdk-Content-Sha256 could only say the same, or lie. The
+    # service lets other bodies than JSON go unsigned, but this API has none.
+    expected = _signing.signature(request.method, target, signed, body, secret_key=credentials.sk)
+    if not _same(authorization.signature, expected):
+        raise ApiError("APIGW.0301", "verify aksk signature fail")
+    # The service locks a key pair for 5 minutes after 5 failures; the emulator does not, so that
+    # one test's failures are not the next one's.
+    return Caller("ak")
+
+
+def _signed_headers(request: Request, names: tuple[str, ...]) -> dict[str, str]:
+    """The headers that were signed; KeyError or ValueError if it cannot have been these."""
+    signed: dict[str, str] = {}
+    for name in names:
+        # With two of a name it would not be clear which one was signed.
+        (value,) = [raw for key, raw in request.headers.raw if key.decode("latin-1") == name]
+        signed[name] = value.decode("utf-8", "surrogateescape")
+    return signed
+
+
+def _same(left: str, right: str) -> bool:
+    """Compare secrets in a time that says nothing about where they differ."""
+    return hmac.compare_digest(
+        left.encode("utf-8", "surrogateescape"), right.encode("utf-8", "surrogateescape")
+    )
+
+
+@dataclass(slots=True)
+class Throttle:
+    """So many requests of each caller within a fixed window, and no more.
+
+    Attributes:
+        limit: Requests, at least 1.
+        seconds: The window's length.
+    """
+
+    limit: int
+    seconds: int
+    _windows: dict[str, tuple[float, int]] = field(default_factory=dict[str, tuple[float, int]])
+
+    def count(self, caller: Caller) -> None:
+        """Count a request.
+
+        Raises:
+            ApiError: APIGW.0308 if it is one too many.
+        """
+        now = time.monotonic()
+        start, count = self._windows.get(caller.name, (now, 0))
+        if now - start >= self.seconds:
+            start, count = now, 0
+        self._windows[caller.name] = start, count + 1
+        if count >= self.limit:
+            raise ApiError("APIGW.0308", f"limit:{self.limit},time:{self.seconds} second")

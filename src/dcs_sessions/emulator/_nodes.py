@@ -1,0 +1,211 @@
+"""The nodes of the instance: real servers, asked over one connection each."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from valkey.asyncio.connection import Connection, ConnectionPool
+from valkey.exceptions import ValkeyError
+
+from dcs_sessions.emulator._sessions import parse_client_list
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from valkey.asyncio.connection import AbstractConnection
+
+    from dcs_sessions.emulator._sessions import Session, Snapshot
+
+_CONNECT_SECONDS = 1.0
+_REPLY_SECONDS = 10.0
+
+
+class NodeError(Exception):
+    """The node's server cannot be reached, or does not do what it is asked; the text says why."""
+
+
+class Node:
+    """A node, and the list of sessions stored for it.
+
+    Args:
+        node_id: Its id in the API.
+        url: Its server: ``redis://``, ``rediss://``, ``valkey://`` or ``valkeys://``.
+
+    Attributes:
+        snapshot: What the last successful scan found; None before the first.
+        scanning: Whether a scan runs now. While it does, `snapshot` stays what it was.
+
+    Raises:
+        ValueError: If the URL is none of these.
+    """
+
+    def __init__(self, node_id: str, url: str) -> None:
+        self.node_id = node_id
+        self.snapshot: Snapshot | None = None
+        self.scanning = False
+        # The client library is only half typed.
+        pools: Any = ConnectionPool
+        pool = pools.from_url(
+            url, socket_connect_timeout=_CONNECT_SECONDS, socket_timeout=_REPLY_SECONDS, protocol=2
+        )
+        if not issubclass(pool.connection_class, Connection):
+            raise ValueError("a URL with a host and a port is needed")
+        self._pool: Any = pool
+        self.host = str(pool.connection_kwargs.get("host", "localhost"))
+        self.port = int(pool.connection_kwargs.get("port", 6379))
+        self._connection: AbstractConnection | None = None
+        # One connection at a time, so that the emulator knows its own among the sessions.
+        self._lock = asyncio.Lock()
+        self._role = "master"
+
+    async def check(self) -> None:
+        """Make sure that the server is there and lets its sessions be seen.
+
+        Raises:
+            NodeError: If not.
+        """
+        await self.sessions()
+
+    async def ping(self) -> None:
+        """Make sure that the server is there.
+
+        Raises:
+            NodeError: If not.
+        """
+        await self._call(("PING",))
+
+    async def sessions(self) -> list[Session]:
+        """All sessions but the emulator's own.
+
+        Raises:
+            NodeError: If the server does not list them.
+        """
+        own, reply = await self._call(("CLIENT", "ID"), ("CLIENT", "LIST"))
+        try:
+            sessions = parse_client_list(reply)
+        except ValueError as error:
+            raise NodeError(str(error)) from None
+        return [session for session in sessions if session["id"] != str(own)]
+
+    async def kill(self, addrs: Iterable[str]) -> None:
+        """End the sessions of these addresses; those that are gone already need no ending.
+
+        Raises:
+            NodeError: If the server does not end them.
+        """
+        # Whatever text a request holds, only an address that the server itself has listed goes
+        # back to it. Whoever disconnects in between is gone, as was asked.
+        listed = {session["addr"] for session in await self.sessions()}
+        commands = [("CLIENT", "KILL", "ADDR", addr) for addr in set(addrs) & listed]
+        if commands:
+            await self._call(*commands)
+
+    async def kill_all(self) -> None:
+        """End all sessions but the emulator's own.
+
+        The links between a master and its replicas stay: they are the instance's, no user's.
+
+        Raises:
+            NodeError: If the server does not end them.
+        """
+        # The server ends all of a kind in one step, so that no newcomer slips through.
+        await self._call(
+            ("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"),
+            ("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes"),
+        )
+
+    async def describe(self, instance_id: str, group: int) -> dict[str, Any]:
+        """The node as ShowNodesInformation shows it.
+
+        Source: https://support.huaweicloud.com/intl/en-us/api-dcs/ShowNodesInformation.html.
+        """
+        try:
+            (role,) = await self._call(("ROLE",))
+            self._role = "slave" if role[0] == b"slave" else "master"
+            status = "Active"
+        except NodeError:
+            status = "Inactive"  # and its last known role
+        host = await _address(self.host)
+        return {
+            # Another id on purpose: whoever mixes the two up finds out here.
+            "logical_node_id": self.node_id[::-1],
+            "name": f"({'replica' if self._role == 'slave' else self._role}){host}",
+            "status": status,
+            "az_code": "emulator-1a",
+            "node_role": "redis-server",
+            "node_type": self._role,
+            "node_ip": host,
+            "node_port": str(self.port),
+            "node_id": self.node_id,
+            "priority_weight": 100,
+            "is_access": True,
+            "is_remove_ip": False,
+            "group_id": f"dc500000-0000-4000-8000-{0xD001 + group:012x}",
+            "group_name": f"group-{group}",
+            "replication_id": None,
+            "dimensions": [
+                {"name": "dcs_instance_id", "value": instance_id},
+                {"name": "dcs_cluster_redis_node", "value": self.node_id[::-1]},
+            ],
+        }
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            with suppress(ValkeyError, OSError):
+                await connection.disconnect(nowait=True)
+
+    async def _call(self, *commands: tuple[str, ...]) -> list[Any]:
+        """Run commands over the same connection; replies as they are on the wire."""
+        async with self._lock:
+            # A connection that was good once may have ended with its server: that says nothing
+            # about the server of now. A fresh one does.
+            if self._connection is not None:
+                with suppress(ValkeyError, OSError):
+                    return await self._exchange(self._connection, commands)
+            # Not through the pool: it decides itself when to connect, and how often.
+            connection: AbstractConnection = self._pool.make_connection()
+            self._connection = connection
+            try:
+                await connection.connect()
+                return await self._exchange(connection, commands)
+            except (ValkeyError, OSError) as error:
+                await self.close()
+                raise NodeError(f"{self.host}:{self.port}: {error}") from error
+
+    async def _exchange(
+        self, connection: AbstractConnection, commands: tuple[tuple[str, ...], ...]
+    ) -> list[Any]:
+        try:
+            await connection.send_packed_command(connection.pack_commands(commands))
+            return [await connection.read_response(disable_decoding=True) for _ in commands]
+        except BaseException:
+            # Replies may be left unread: they must not be taken for those of the next command.
+            await self.close()
+            raise
+
+
+async def _address(host: str) -> str:
+    """The IP address of a host, or its name if it has none at the moment."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return host
+    return str(found[0][4][0])
+
+
+def masked(url: str) -> str:
+    """A server's URL without its password, to be shown."""
+    parts = urlsplit(url)
+    if parts.query or "@" in parts.netloc:
+        user = parts.username or ""
+        host = parts.netloc.rpartition("@")[2]
+        login = f"{user}:***@" if "@" in parts.netloc else ""
+        # Options of the URL can hold a password, too.
+        return urlunsplit(parts._replace(netloc=login + host, query="***" if parts.query else ""))
+    return url

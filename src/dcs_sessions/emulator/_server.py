@@ -1,0 +1,341 @@
+"""The emulator as a whole: its nodes, its HTTP server, and the thread both live in."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import ipaddress
+import json
+import os
+import socket
+import tempfile
+import threading
+import uuid
+from concurrent.futures import Future
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from dcs_sessions.emulator import _constants
+from dcs_sessions.emulator._app import App, State
+from dcs_sessions.emulator._auth import Credentials, Throttle
+from dcs_sessions.emulator._errors import ApiError
+from dcs_sessions.emulator._nodes import Node, NodeError, masked
+from dcs_sessions.emulator._valkey import EmbeddedValkey, ValkeyStartError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_BACKLOG = 2048
+_SHUTDOWN_SECONDS = 2
+_KEEP_ALIVE_SECONDS = 75  # of a pooled connection; nginx has the same
+
+
+class EmulatorError(Exception):
+    """The emulator cannot start.
+
+    Attributes:
+        argument: Which argument of `Emulator` is to blame.
+        reason: Why, in one line and without secrets.
+    """
+
+    def __init__(self, argument: str, reason: str) -> None:
+        self.argument = argument
+        self.reason = reason
+        super().__init__(f"{argument}: {reason}")
+
+
+class Emulator:
+    """A local DCS: one instance, whose nodes are real servers, behind the documented API.
+
+    It runs in a thread of this process, and embedded nodes are Valkey processes that end with it::
+
+        with Emulator() as dcs:
+            print(dcs.endpoint, dcs.node_ids, dcs.redis_urls)
+
+    Several may run at once. Nothing is kept when one ends.
+
+    Source of what it does: https://support.huaweicloud.com/intl/en-us/api-dcs/.
+
+    Args:
+        host: The address to listen at. Anything but loopback lets others in.
+        port: The TCP port to listen at; 0 takes a free one.
+        nodes: How many Valkey servers to start, each a node; not used with `redis`.
+        redis: URLs of servers of one's own, each a node: Valkey, or Redis 6.2 and later.
+        project_id: The project of the instance.
+        instance_id: The instance.
+        node_ids: Ids of the nodes in order, instead of the constant ones.
+        credentials: The logins to take, instead of the constant ones.
+        scan_delay: Seconds that a scan takes at least.
+        rate_limit: Requests, and the seconds within which each caller may make so many.
+
+    Attributes:
+        endpoint: The URL of the API, without a path. This one and the next two are known once it
+            runs.
+        node_ids: The nodes' ids.
+        redis_urls: The nodes' servers, in the same order; passwords included.
+        project_id: The project of the instance.
+        instance_id: The instance.
+        token: A token that may do everything.
+        readonly_token: A token that may not kill.
+        noaccess_token: A token that may do nothing.
+        ak: The access key.
+        sk: The secret key.
+
+    Raises:
+        EmulatorError: If an argument makes no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        nodes: int = 1,
+        redis: Sequence[str] = (),
+        project_id: str = _constants.PROJECT_ID,
+        instance_id: str = _constants.INSTANCE_ID,
+        node_ids: Sequence[str] | None = None,
+        credentials: Credentials | None = None,
+        scan_delay: float = 0.0,
+        rate_limit: tuple[int, int] | None = None,
+    ) -> None:
+        count = len(redis) or nodes
+        if count < 1:
+            raise EmulatorError("nodes", "at least one node is needed")
+        if node_ids is None:
+            node_ids = [_constants.node_id(index) for index in range(count)]
+        if len(node_ids) != count or len(set(node_ids)) != count:
+            raise EmulatorError("node_ids", f"{count} different ids are needed, one for each node")
+        if not 0 <= port <= 65535:
+            raise EmulatorError("port", f"{port} is no port")
+        if not scan_delay >= 0:
+            raise EmulatorError("scan_delay", "a scan cannot take less than no time")
+        if rate_limit is not None and min(rate_limit) < 1:
+            raise EmulatorError("rate_limit", "both numbers must be at least 1")
+        self._credentials = credentials or Credentials()
+        self.project_id = project_id
+        self.instance_id = instance_id
+        self.node_ids: tuple[str, ...] = tuple(node_ids)
+        self.redis_urls: tuple[str, ...] = tuple(redis)
+        self.token = self._credentials.token
+        self.readonly_token = self._credentials.readonly_token
+        self.noaccess_token = self._credentials.noaccess_token
+        self.ak = self._credentials.ak
+        self.sk = self._credentials.sk
+        self.endpoint = ""
+
+        self._host = host
+        self._port = port
+        self._own_servers = tuple(redis)
+        self._scan_delay = scan_delay
+        self._rate_limit = rate_limit
+        self._thread: threading.Thread | None = None
+        self._server: _Server | None = None
+        self._ended = threading.Event()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.endpoint or 'not running'}>"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def masked_redis_urls(self) -> tuple[str, ...]:
+        """The nodes' servers without their passwords, to be shown."""
+        return tuple(masked(url) for url in self.redis_urls)
+
+    def start(self) -> None:
+        """Start it; once this returns, it serves.
+
+        Raises:
+            EmulatorError: If it cannot: the port is taken, a server is not there, ...
+            RuntimeError: If it runs already.
+        """
+        if self._thread is not None:
+            raise RuntimeError("the emulator runs already")
+        listener = _listen(self._host, self._port)
+        serving: Future[None] = Future()
+        self._ended.clear()
+        # A thread of its own also for embedded servers, which end with the thread that made them.
+        self._thread = threading.Thread(
+            target=self._run, args=(listener, serving), name="dcs-emulator", daemon=True
+        )
+        self._thread.start()
+        atexit.register(self.stop)
+        try:
+            serving.result()
+        except BaseException:
+            self.stop()
+            raise
+        self.endpoint = _endpoint(listener)
+
+    def stop(self) -> None:
+        """End it, and its embedded servers. Doing so twice does no harm."""
+        atexit.unregister(self.stop)
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join()
+        self._thread = self._server = None
+        self.endpoint = ""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it ends by itself, which it should not, or for so many seconds.
+
+        Returns:
+            Whether it has ended.
+        """
+        return self._ended.wait(timeout)
+
+    def write_ready_file(self, path: Path) -> None:
+        """Write all that a client needs to a JSON file that only its owner can read.
+
+        The file appears whole or not at all; one that is there already is replaced.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        facts = {
+            "endpoint": self.endpoint,
+            "project_id": self.project_id,
+            "instance_id": self.instance_id,
+            "node_ids": self.node_ids,
+            "redis_urls": self.redis_urls,
+            "token": self.token,
+            "readonly_token": self.readonly_token,
+            "noaccess_token": self.noaccess_token,
+            "ak": self.ak,
+            "sk": self.sk,
+        }
+        # mkstemp makes a file of mode 0600.
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(facts, file, indent=2)
+                file.write("\n")
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    def _run(self, listener: socket.socket, serving: Future[None]) -> None:
+        try:
+            with listener:
+                asyncio.run(self._serve(listener, serving))
+        except BaseException as error:
+            if serving.done():
+                raise
+            serving.set_exception(error)
+        finally:
+            self._ended.set()
+
+    async def _serve(self, listener: socket.socket, serving: Future[None]) -> None:
+        async with AsyncExitStack() as stack:
+            if not self._own_servers:
+                self.redis_urls = tuple(_start_valkey(stack) for _ in self.node_ids)
+            nodes = [
+                await _open_node(stack, node_id, url)
+                for node_id, url in zip(self.node_ids, self.redis_urls, strict=True)
+            ]
+            state = State(
+                project_id=self.project_id,
+                instance_id=self.instance_id,
+                nodes=tuple(nodes),
+                credentials=self._credentials,
+                scan_delay=self._scan_delay,
+                throttle=Throttle(*self._rate_limit) if self._rate_limit else None,
+            )
+            stack.push_async_callback(state.jobs.close)
+            config = uvicorn.Config(
+                App(state),
+                http=_Protocol,
+                ws="none",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+            )
+            self._server = _Server(config, serving)
+            await self._server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it has started."""
+
+    def __init__(self, config: uvicorn.Config, serving: Future[None]) -> None:
+        super().__init__(config)
+        self._serving = serving
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._serving.set_result(None)
+
+
+class _Protocol(H11Protocol):
+    """HTTP/1.1, whose own refusals look like all others."""
+
+    def send_400_response(self, msg: str) -> None:
+        request_id = uuid.uuid4().hex
+        answer = ApiError("APIGW.0201", msg).response(request_id)
+        headers = [*answer.raw_headers, (b"x-request-id", request_id.encode())]
+        head = h11.Response(status_code=400, headers=[*headers, (b"connection", b"close")])
+        for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        ((family, *_, address), *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise EmulatorError("host", f"{host}: {error.strerror}") from None
+    # Not create_server(): it leaves the protocol open, and asyncio switches Nagle's algorithm off
+    # only where it reads TCP. An answer would take 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        argument = "host" if port == 0 else "port"
+        raise EmulatorError(argument, f"{host}:{port}: {error.strerror}") from None
+    return listener
+
+
+def _endpoint(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    address = ipaddress.ip_address(host)
+    if address.is_unspecified:  # all addresses, of which this one always works
+        address = ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
+    return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"
+
+
+def _start_valkey(stack: AsyncExitStack) -> str:
+    try:
+        server = EmbeddedValkey()
+    except ValkeyStartError as error:
+        raise EmulatorError("nodes", str(error)) from None
+    stack.callback(server.kill)
+    return server.url
+
+
+async def _open_node(stack: AsyncExitStack, node_id: str, url: str) -> Node:
+    try:
+        node = Node(node_id, url)
+        stack.push_async_callback(node.close)
+        await node.check()
+    except (ValueError, NodeError) as error:
+        raise EmulatorError("redis", f"{masked(url)}: {error}") from None
+    return node
