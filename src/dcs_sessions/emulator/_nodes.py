@@ -6,7 +6,6 @@ import asyncio
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 from valkey.asyncio.connection import Connection, ConnectionPool
 from valkey.exceptions import ValkeyError
@@ -169,7 +168,7 @@ class Node:
                 with suppress(ValkeyError, OSError):
                     return await self._exchange(self._connection, commands)
             # Not through the pool: it decides itself when to connect, and how often.
-            connection: AbstractConnection = self._pool.make_connection()
+            connection: Any = self._pool.make_connection()
             self._connection = connection
             try:
                 await connection.connect()
@@ -200,12 +199,7 @@ async def _address(host: str) -> str:
 
 
 def masked(url: str) -> str:
-    """A server's URL without its password, to be shown."""
-    parts = urlsplit(url)
-    if parts.query or "@" in parts.netloc:
-        user = parts.username or ""
-        host = parts.netloc.rpartition("@")[2]
-        login = f"{user}:***@" if "@" in parts.netloc else ""
-        # Options of the URL can hold a password, too.
-        return urlunsplit(parts._replace(netloc=login + host, query="***" if parts.query else ""))
-    return url
+    """A server's URL without login and options, to be shown; also one that is malformed."""
+    scheme, separator, rest = url.partition("://")
+    _, at, address = rest.rpartition("@")
+    return f"{scheme}{separator}{'***@' if at else ''}{address.partition('?')[0]}"

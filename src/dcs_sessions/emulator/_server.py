@@ -336,6 +336,9 @@ async def _open_node(stack: AsyncExitStack, node_id: str, url: str) -> Node:
         node = Node(node_id, url)
         stack.push_async_callback(node.close)
         await node.check()
-    except (ValueError, NodeError) as error:
+    except ValueError:  # its text could hold a part of the password
+        reason = "no URL like redis://user:password@host:6379/0"
+        raise EmulatorError("redis", f"{masked(url)}: {reason}") from None
+    except NodeError as error:
         raise EmulatorError("redis", f"{masked(url)}: {error}") from None
     return node

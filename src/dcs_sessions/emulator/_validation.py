@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from dcs_sessions.emulator._errors import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
 _INT32_MAX = 2**31 - 1
 _DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
@@ -124,7 +124,7 @@ class Body:
         values: Any = self._fields.get(name)
         if not isinstance(values, list) or not values:
             _refuse(name)
-        items = cast("list[Any]", values)
+        items = cast("Sequence[object]", values)
         return [value if isinstance(value, str) and value else _refuse(name) for value in items]
 
 
