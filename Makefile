@@ -30,6 +30,24 @@ generate: $(VENV)/.ready ## Make the Python client in generated/ from openapi.ya
 		--meta none --output-path build/generate/dcs_sessions_api --fail-on-warning
 	touch build/generate/dcs_sessions_api/py.typed
 	rm -rf $(GENERATED) && mkdir -p generated && mv build/generate/dcs_sessions_api $(GENERATED)
+	$(BIN)/python -c "$$UNASYNC"
+	$(BIN)/ruff check --quiet --select I,F401 --fix src/dcs_sessions/_sync && $(BIN)/ruff format --quiet src/dcs_sessions/_sync
+
+# The sync client is the async one without await, so neither is written twice.
+define UNASYNC
+import pathlib, shutil, unasync
+shutil.rmtree("src/dcs_sessions/_sync", ignore_errors=True)
+names = {
+    "AsyncClient": "Client",
+    "AsyncRawClient": "RawClient",
+    "AsyncRetrying": "Retrying",
+    "_async": "_sync",
+    "_transport_aiohttp": "_transport_httpx",
+}
+files = [str(path.resolve()) for path in pathlib.Path("src/dcs_sessions/_async").glob("*.py")]
+unasync.unasync_files(files, [unasync.Rule("/_async/", "/_sync/", names)])
+endef
+export UNASYNC
 
 .PHONY: check
 check: $(VENV)/.ready ## Lint and check the types of everything
@@ -37,3 +55,11 @@ check: $(VENV)/.ready ## Lint and check the types of everything
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pyright
+
+.PHONY: demo
+demo: $(VENV)/.ready ## See the sessions of a real Valkey, and end one of them
+	@$(BIN)/python examples/demo.py
+
+.PHONY: test
+test: $(VENV)/.ready ## Run the tests
+	$(BIN)/pytest -n 2

@@ -1,1 +1,112 @@
-"""See and end the client sessions of a managed Redis on Huawei Cloud DCS."""
+"""See and end the client sessions of a managed Redis on Huawei Cloud DCS.
+
+with dcs_sessions.Client.from_env(region="cn-north-4") as client:
+for session in client.query_sessions(instance_id).sessions:
+print(session.addr, session.name, session.idle)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from dcs_sessions_api.models import Job, Node, Session, SessionPage
+    from dcs_sessions_api.types import UNSET, Unset
+
+    __version__: str
+
+    from dcs_sessions._async._client import AsyncClient
+    from dcs_sessions._auth import AkSkAuth, Auth, EcsMetadataAuth, TokenAuth
+    from dcs_sessions._errors import (
+        ApiConnectionError,
+        ApiError,
+        ApiTimeoutError,
+        AuthenticationError,
+        BadRequestError,
+        ConfigurationError,
+        DcsSessionsError,
+        InvalidArgumentError,
+        JobFailedError,
+        NotFoundError,
+        PermissionDeniedError,
+        ServerError,
+        SessionListChangedError,
+        ThrottledError,
+        UnexpectedResponseError,
+        WaitTimeoutError,
+    )
+    from dcs_sessions._options import Retry
+    from dcs_sessions._results import NodeSessions, QueryResult, Response
+    from dcs_sessions._sync._client import Client
+
+__all__ = [
+    "UNSET",
+    "AkSkAuth",
+    "ApiConnectionError",
+    "ApiError",
+    "ApiTimeoutError",
+    "AsyncClient",
+    "Auth",
+    "AuthenticationError",
+    "BadRequestError",
+    "Client",
+    "ConfigurationError",
+    "DcsSessionsError",
+    "EcsMetadataAuth",
+    "InvalidArgumentError",
+    "Job",
+    "JobFailedError",
+    "Node",
+    "NodeSessions",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "QueryResult",
+    "Response",
+    "Retry",
+    "ServerError",
+    "Session",
+    "SessionListChangedError",
+    "SessionPage",
+    "ThrottledError",
+    "TokenAuth",
+    "UnexpectedResponseError",
+    "Unset",
+    "WaitTimeoutError",
+    "__version__",
+]
+
+# Where each name is, so that it is imported when it is used: the command line starts faster, the
+# sync client does not load what only the async one needs, and the emulator loads no client at all.
+_HOMES: Final = {
+    "dcs_sessions._async._client": ("AsyncClient",),
+    "dcs_sessions._auth": ("AkSkAuth", "Auth", "EcsMetadataAuth", "TokenAuth"),
+    "dcs_sessions._options": ("Retry",),
+    "dcs_sessions._results": ("NodeSessions", "QueryResult", "Response"),
+    "dcs_sessions._sync._client": ("Client",),
+    "dcs_sessions_api.models": ("Job", "Node", "Session", "SessionPage"),
+    "dcs_sessions_api.types": ("UNSET", "Unset"),
+}
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in __all__:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    if name == "__version__":
+        from dcs_sessions._version import version
+
+        value: Any = version()
+    else:
+        # What has no home above is an error.
+        home = importlib.import_module(_HOME_OF.get(name, "dcs_sessions._errors"))
+        value = getattr(home, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted(__all__)

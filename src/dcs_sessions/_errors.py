@@ -1,0 +1,257 @@
+"""Every error of this package. They all derive from `DcsSessionsError`."""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dcs_sessions._http import Reply
+    from dcs_sessions_api.models import Job
+
+# What to do about an error code, in the words of the person who has to do it.
+_ADVICE: Final[Mapping[str, str]] = {
+    "APIGW.0101": "the gateway knows no such API: check the region and the endpoint",
+    "APIGW.0301": "check the access key, the secret key and the clock of this machine",
+    "APIGW.0303": "check the credentials and the clock of this machine",
+    "APIGW.0307": "the token has expired: get a new one",
+    "APIGW.0308": "too many requests: wait until the window named in the message has passed",
+    "DCS.1001": "the token is not valid for this endpoint: get a new one",
+    "DCS.1002": "the token has expired: get a new one",
+    "DCS.1003": "no token was sent: pass auth=",
+    "DCS.1004": "the token belongs to another project: check the project ID",
+    "DCS.2003": "ask for the permissions dcs:clients:list and dcs:clients:kill",
+    "DCS.2007": "ask for the permissions dcs:clients:list and dcs:clients:kill",
+    "DCS.3002": "this account may only read",
+    "DCS.3003": "ask for the permissions dcs:clients:list and dcs:clients:kill",
+    "DCS.3022": "check the instance ID and the project it is in",
+    "DCS.3053": "check the node ID: take it from list_nodes(), not from the console",
+    "DCS.4027": "use a proxy node if the instance has any, a data node otherwise",
+    "DCS.4049": "the instance is not running: start it",
+    "DCS.4848": "session management needs Redis 4.0 or later on an instance that offers it",
+    "DCS.4957": "a job is still running: wait for it and try again",
+    "DCS.5053": "the node does not answer: check its state with list_nodes()",
+}
+
+
+class DcsSessionsError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class InvalidArgumentError(DcsSessionsError, ValueError):
+    """An argument cannot be right; nothing was sent. The message names it and the fix."""
+
+
+class ConfigurationError(DcsSessionsError):
+    """Credentials, endpoint, region or project are missing or do not fit together."""
+
+
+class ApiConnectionError(DcsSessionsError):
+    """The service could not be reached, or the connection broke.
+
+    Attributes:
+        arrived: False when the request cannot have arrived at the service; True when nobody knows.
+    """
+
+    def __init__(self, message: str, *, arrived: bool) -> None:
+        super().__init__(message)
+        self.arrived = arrived
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+class ApiTimeoutError(ApiConnectionError, TimeoutError):
+    """The service did not answer in time."""
+
+
+class ApiError(DcsSessionsError):
+    """The service answered, but not with what was asked for.
+
+    See https://support.huaweicloud.com/intl/en-us/api-dcs/ErrorCode.html for the codes.
+
+    Attributes:
+        status: HTTP status.
+        error_code: Code of the service (DCS.nnnn, or nine digits) or of the gateway (APIGW.nnnn);
+            None when the answer had none. Go by this, not by the status.
+        error_msg: Message of the service, or the beginning of an answer that was not JSON.
+        error_ext_msg: Details, which the service does not use so far.
+        request_id: ID of the request, from the header or the body of the answer.
+        retry_after: Seconds after which the service asks to come back, or None.
+        headers: Headers of the answer, names in lower case.
+        body: The answer as it came.
+    """
+
+    def __init__(self, reply: Reply, *, problem: str | None = None) -> None:
+        code, message, details, request_id = _parse(reply.body)
+        self.status = reply.status
+        self.error_code = code
+        self.error_msg = message
+        self.error_ext_msg = details
+        self.request_id = reply.request_id or request_id
+        self.retry_after = _retry_after(reply.headers.get("retry-after"))
+        self.headers = reply.headers
+        self.body = reply.body
+        said = problem or " ".join(part for part in (code, message) if part) or "empty answer"
+        advice = _ADVICE.get(code or "")
+        if self.status == 429 and self.retry_after is not None:
+            advice = f"come back in {self.retry_after:g} s"
+        text = f"{reply.status} {said}"
+        if advice is not None:
+            text += f" ({advice})"
+        if self.request_id is not None:
+            text += f" [request {self.request_id}]"
+        super().__init__(text)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+class BadRequestError(ApiError):
+    """400: the request or the state of the instance does not allow it."""
+
+
+class AuthenticationError(ApiError):
+    """401: the credentials are not accepted. Never tried again: five failures lock a key."""
+
+
+class PermissionDeniedError(ApiError):
+    """403: the credentials are good, the permission is missing."""
+
+
+class NotFoundError(ApiError):
+    """404: no such instance or job (DCS.*), or no such API at this endpoint (APIGW.0101)."""
+
+
+class ThrottledError(ApiError):
+    """429: too many requests."""
+
+
+class ServerError(ApiError):
+    """5xx: the service or its gateway failed."""
+
+
+class UnexpectedResponseError(ApiError):
+    """An undocumented status, or a body that is not what the contract says."""
+
+
+class JobFailedError(DcsSessionsError):
+    """A job ended with FAIL.
+
+    Attributes:
+        job: The job as the service describes it.
+    """
+
+    def __init__(self, job: Job) -> None:
+        reason = job.fail_reason if isinstance(job.fail_reason, str) else "no reason given"
+        super().__init__(f"job {job.job_id} failed: {reason}")
+        self.job = job
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.job,)
+
+
+class WaitTimeoutError(DcsSessionsError, TimeoutError):
+    """A job did not end in time. It may still do so.
+
+    Attributes:
+        job_id: The job, or None when another query of the node was in the way all the time.
+    """
+
+    def __init__(self, job_id: str | None, timeout: float) -> None:
+        what = "another query of the node" if job_id is None else f"job {job_id}"
+        super().__init__(f"{what} did not end within {timeout:g} s")
+        self.job_id = job_id
+        self.timeout = timeout
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.job_id, self.timeout)
+
+
+class SessionListChangedError(DcsSessionsError):
+    """The node was queried again while its list was being read, so the pages do not fit together.
+
+    Read the list again from the start.
+    """
+
+
+_BY_STATUS: Final[Mapping[int, type[ApiError]]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    429: ThrottledError,
+}
+
+
+def error_from(reply: Reply) -> ApiError:
+    """Make the error of a reply that is not the documented success."""
+    kind = _BY_STATUS.get(reply.status)
+    if kind is not None:
+        return kind(reply)
+    if 500 <= reply.status <= 599:
+        return ServerError(reply)
+    code, message, _, _ = _parse(reply.body)
+    said = " ".join(part for part in ("unexpected status", code, message) if part)
+    return UnexpectedResponseError(reply, problem=said)
+
+
+def _rebuild(
+    kind: type[DcsSessionsError], args: tuple[Any, ...], state: dict[str, Any]
+) -> DcsSessionsError:
+    """Rebuild an error that was pickled, without the reply that it came from."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+def _parse(body: bytes) -> tuple[str | None, str | None, str | None, str | None]:
+    """Find code, message, details and request ID in any of the shapes that errors come in."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None, _excerpt(body), None, None
+    if not isinstance(found, dict):
+        return None, _excerpt(body), None, None
+    fields = cast("dict[str, Any]", found)
+    # IAM and version 1 of the API put the same thing one level down.
+    if isinstance(fields.get("error"), dict):
+        fields = fields["error"]
+
+    def text(*names: str) -> str | None:
+        values = (fields.get(name) for name in names)
+        return next((str(value) for value in values if isinstance(value, str | int)), None)
+
+    code = text("error_code", "errorCode", "code")
+    message = text("error_msg", "errorMsg", "message")
+    if code is None and message is None:
+        message = _excerpt(body)
+    return code, message, text("error_ext_msg"), text("request_id")
+
+
+def _excerpt(body: bytes) -> str | None:
+    """Give the beginning of an answer that is not JSON, on one line and printable."""
+    text = body[:400].decode(errors="replace")
+    words = "".join(char if char.isprintable() else " " for char in text).split()
+    return " ".join(words)[:200] or None
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Read Retry-After, seconds or a date, as seconds from now; None when it makes no sense."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        except ValueError:
+            return None
+        seconds = max(0.0, seconds)
+    return seconds if 0 <= seconds < float("inf") else None

@@ -1,0 +1,143 @@
+"""What goes over the wire, without a word of the library that carries it."""
+
+from __future__ import annotations
+
+import math
+import time
+import zlib
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from dcs_sessions._errors import ApiConnectionError, ApiTimeoutError
+
+if TYPE_CHECKING:
+    import ssl
+
+# A page of 1,000 sessions has 250 kB; nothing that the service sends comes near this.
+MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+# A broken network shows in these, long before a generous timeout of the call has passed.
+CONNECT_SECONDS: Final = 10.0
+SILENCE_SECONDS: Final = 30.0
+
+
+@attrs.define(eq=False)
+class Request:
+    """A request on its way out. Headers may hold secrets, so they are not shown.
+
+    Attributes:
+        method: HTTP method.
+        origin: Scheme, host and port, such as `https://dcs.cn-north-4.myhuaweicloud.com`.
+        target: Path and query as they are sent, percent-encoded.
+        headers: Headers to send.
+        body: Body to send, empty for none.
+        timeout: Seconds that this one may take, where that is less than what the call has left.
+    """
+
+    method: str
+    origin: str
+    target: str
+    headers: dict[str, str] = attrs.field(repr=False)
+    body: bytes = b""
+    timeout: float = math.inf
+
+    @property
+    def host(self) -> str:
+        """Host and port, as the Host header says it."""
+        return self.origin.partition("://")[2]
+
+    @property
+    def url(self) -> str:
+        """The whole address."""
+        return self.origin + self.target
+
+
+@attrs.frozen(eq=False)
+class Reply:
+    """An answer, read to its end.
+
+    Attributes:
+        status: HTTP status.
+        headers: Headers, names in lower case.
+        body: Body, decoded from its content encoding.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def request_id(self) -> str | None:
+        """ID that the service gave the request."""
+        return self.headers.get("x-request-id")
+
+
+@attrs.frozen
+class TransportConfig:
+    """How connections are made.
+
+    Attributes:
+        verify: True, False, the path of a CA bundle, or an SSL context.
+        proxy: Address of a proxy; without one, the environment decides.
+        max_connections: How many connections there may be at once.
+    """
+
+    verify: bool | str | ssl.SSLContext = True
+    proxy: str | None = attrs.field(default=None, repr=False)
+    max_connections: int = 100
+
+
+class Deadline:
+    """The moment at which a call has to be over, retries and waiting included."""
+
+    __slots__ = ("_end", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    def remaining(self) -> float:
+        """Give the seconds that are left, never less than zero."""
+        return max(0.0, self._end - time.monotonic())
+
+    def require(self, request: Request) -> float:
+        """Give the seconds that one request may take, or raise when none are left."""
+        left = min(self.remaining(), request.timeout)
+        if left <= 0:
+            msg = f"{request.method} {request.url}: no time left of {self.seconds:g} s"
+            raise ApiTimeoutError(msg, arrived=False)
+        return left
+
+
+def decode_body(request: Request, encoding: str | None, raw: bytes) -> bytes:
+    """Undo the content encoding, within `MAX_BODY_BYTES`."""
+    if encoding is None or encoding.lower() == "identity" or not raw:
+        return raw
+    if encoding.lower() != "gzip":
+        raise broken(request, f"unknown content encoding {encoding!r}")
+    inflater = zlib.decompressobj(wbits=31)
+    try:
+        body = inflater.decompress(raw, MAX_BODY_BYTES + 1)
+    except zlib.error as error:
+        raise broken(request, f"broken gzip: {error}") from error
+    if len(body) > MAX_BODY_BYTES:
+        raise too_large(request)
+    if not inflater.eof:
+        raise broken(request, "truncated gzip")
+    return body
+
+
+def broken(request: Request, why: object, *, arrived: bool = True) -> ApiConnectionError:
+    """Make the error of a connection that broke, or could not be made."""
+    return ApiConnectionError(f"{request.method} {request.url}: {why}", arrived=arrived)
+
+
+def too_late(request: Request, seconds: float, *, arrived: bool = True) -> ApiTimeoutError:
+    """Make the error of an answer that did not come in time."""
+    msg = f"{request.method} {request.url}: no answer within {seconds:g} s"
+    return ApiTimeoutError(msg, arrived=arrived)
+
+
+def too_large(request: Request) -> ApiConnectionError:
+    """Make the error of an answer that is larger than anything the service sends."""
+    return broken(request, f"the answer is larger than {MAX_BODY_BYTES} bytes")

@@ -1,0 +1,87 @@
+"""What a client is told once."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from dcs_sessions._errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dcs_sessions._auth import Auth
+
+# What an argument is that was not given, where None switches something off.
+KEEP: Final[Any] = object()
+
+
+@attrs.frozen
+class Retry:
+    """When a call is tried again, and how long it waits.
+
+    Lost connections, 429, 502, 503 and 504 are tried again. Calls that end sessions are so only
+    after a 429, or when the request cannot have arrived. Nothing is tried again after a 401. A
+    `Retry-After` of the service is kept to; when it is more than the call has time left, the error
+    is raised at once.
+
+    Attributes:
+        attempts: How often a call is sent at the most; 1 switches retries off.
+        wait_initial: Seconds before the second attempt; they double with each one after.
+        wait_max: Seconds between two attempts at the most, jitter apart.
+        wait_jitter: Up to so many seconds are added at random, lest all clients come at once.
+    """
+
+    attempts: int = attrs.field(default=4, validator=attrs.validators.ge(1))
+    wait_initial: float = attrs.field(default=0.2, validator=attrs.validators.ge(0))
+    wait_max: float = attrs.field(default=5.0, validator=attrs.validators.ge(0))
+    wait_jitter: float = attrs.field(default=0.2, validator=attrs.validators.ge(0))
+
+
+@attrs.frozen
+class Options:
+    """What a client keeps to itself; a copy of a client differs in some of it.
+
+    Attributes:
+        origin: Endpoint of the service.
+        identity_origin: Endpoint of the identity service, or None when the region is not known.
+        region: Region that a project ID may be looked up for, or None.
+        project_id: Project ID, or None when it has to be looked up.
+        auth: Who the caller is.
+        timeout: Seconds that one call may take, retries included.
+        retry: When a call is tried again.
+        headers: Headers that every request carries.
+    """
+
+    origin: str
+    identity_origin: str | None
+    region: str | None
+    project_id: str | None
+    auth: Auth
+    timeout: float
+    retry: Retry
+    headers: Mapping[str, str]
+
+
+def checked_seconds(name: str, value: float) -> float:
+    """Give a number of seconds back if it is one."""
+    number: object = value  # whatever a caller without a type checker passes
+    if type(number) not in {int, float} or not 0 < value < math.inf:
+        msg = f"{name} {value!r} has to be a number of seconds above 0"
+        raise InvalidArgumentError(msg)
+    return float(value)
+
+
+def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Give headers back if they can be sent. The message never shows a value."""
+    for name, value in headers.items():
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            msg = f"headers: {name!r} is no name of a header"
+            raise InvalidArgumentError(msg)
+        if not re.fullmatch(r"[\x20-\x7e\t]*", value):
+            msg = f"headers: the value of {name} holds characters that no header can carry"
+            raise InvalidArgumentError(msg)
+    return dict(headers)

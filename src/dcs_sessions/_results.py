@@ -1,0 +1,72 @@
+"""What calls answer, where that is not a model of the contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import attrs
+
+if TYPE_CHECKING:
+    from dcs_sessions._errors import DcsSessionsError
+    from dcs_sessions_api.models import Node, Session
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Response(Generic[T]):
+    """An answer with everything that came with it.
+
+    Attributes:
+        parsed: The answer as a model of the contract; None where the contract has no body.
+        status: HTTP status.
+        headers: Headers, names in lower case.
+        request_id: ID that the service gave the request, to be named when asking the vendor.
+        body: Body as it came, decoded from its content encoding.
+    """
+
+    parsed: T
+    status: int
+    headers: dict[str, str]
+    request_id: str | None
+    body: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen
+class NodeSessions:
+    """The sessions of one node, or why they could not be had.
+
+    Attributes:
+        node_id: ID of the node.
+        node: What the service says of the node; None when the node was named by the caller.
+        time: When the list was made, as the service writes it; None when there is no list.
+        sessions: The sessions.
+        error: Why there is no list, or None.
+    """
+
+    node_id: str
+    node: Node | None
+    time: str | None
+    sessions: list[Session] = attrs.field(repr=lambda found: f"<{len(found)} sessions>")
+    error: DcsSessionsError | None = None
+
+
+@attrs.frozen
+class QueryResult:
+    """The sessions of an instance, node by node.
+
+    Attributes:
+        nodes: One entry a node, in the order of the instance.
+    """
+
+    nodes: list[NodeSessions]
+
+    @property
+    def sessions(self) -> list[Session]:
+        """The sessions of all nodes that answered."""
+        return [session for node in self.nodes for session in node.sessions]
+
+    @property
+    def failed(self) -> list[NodeSessions]:
+        """The nodes that did not answer, each with its error."""
+        return [node for node in self.nodes if node.error is not None]

@@ -1,0 +1,124 @@
+"""Carries requests for the async client, over aiohttp.
+
+Not over httpx, whose async pool slows down with every request in flight: `make bench` has the
+figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+from typing import TYPE_CHECKING
+
+import aiohttp
+import httpx
+import yarl
+
+from dcs_sessions import _http
+from dcs_sessions._errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from dcs_sessions._http import Deadline, Reply, Request, TransportConfig
+
+sleep = asyncio.sleep
+
+# Errors before the last byte of the request was written to a connection.
+_NOT_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientProxyConnectionError,
+    aiohttp.InvalidURL,
+)
+
+
+class AsyncTransport:
+    """A pool of connections, safe to share between the tasks of one event loop."""
+
+    def __init__(self, config: TransportConfig) -> None:
+        self._config = config
+        self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._proxies: dict[str, str | None] = {}
+
+    def _open(self) -> aiohttp.ClientSession:
+        """Give the session, which has to be made inside the event loop that it serves."""
+        loop = asyncio.get_running_loop()
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                limit=self._config.max_connections,
+                ssl=httpx.create_ssl_context(self._config.verify),
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                skip_auto_headers=("Accept", "Content-Type", "User-Agent"),
+                read_bufsize=2**20,
+            )
+            self._loop = loop
+        elif self._loop is not loop:
+            msg = "this AsyncClient belongs to another event loop: make one for each loop"
+            raise ConfigurationError(msg)
+        return self._session
+
+    def _proxy_for(self, origin: str) -> str | None:
+        """Give the proxy on the way to an origin.
+
+        aiohttp would ask the environment as well, but for each request, and on another thread.
+        """
+        if self._config.proxy is not None:
+            return self._config.proxy
+        if origin not in self._proxies:
+            scheme, _, host = origin.partition("://")
+            bypassed = urllib.request.proxy_bypass(host)
+            self._proxies[origin] = None if bypassed else urllib.request.getproxies().get(scheme)
+        return self._proxies[origin]
+
+    async def send(self, request: Request, deadline: Deadline) -> Reply:
+        """Send a request and read the answer to its end.
+
+        Raises:
+            ApiConnectionError: The service could not be reached, or the connection broke.
+            ApiTimeoutError: The answer did not come in time.
+        """
+        left = deadline.require(request)
+        timeout = aiohttp.ClientTimeout(
+            total=left,
+            sock_connect=min(left, _http.CONNECT_SECONDS),
+        )
+        try:
+            async with self._open().request(
+                request.method,
+                yarl.URL(request.url, encoded=True),
+                headers=request.headers,
+                data=request.body or None,
+                allow_redirects=False,
+                proxy=self._proxy_for(request.origin),
+                timeout=timeout,
+            ) as response:
+                raw = await self._read(request, response)
+        except (TimeoutError, aiohttp.ServerTimeoutError) as error:
+            arrived = not isinstance(error, _NOT_SENT)
+            raise _http.too_late(request, left, arrived=arrived) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            arrived = not isinstance(error, _NOT_SENT)
+            why = str(error) or type(error).__name__
+            raise _http.broken(request, why, arrived=arrived) from error
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        body = _http.decode_body(request, headers.get("content-encoding"), raw)
+        return _http.Reply(response.status, headers, body)
+
+    async def _read(self, request: Request, response: aiohttp.ClientResponse) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_any():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > _http.MAX_BODY_BYTES:
+                raise _http.too_large(request)
+        return b"".join(chunks)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()

@@ -1,0 +1,381 @@
+"""Who the client says it is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+from support.both import Both
+from support.scripted import ScriptedServer, answer
+
+import dcs_sessions
+from dcs_sessions import AkSkAuth, ConfigurationError, EcsMetadataAuth, TokenAuth
+
+JOB = answer(200, {"job_id": "j", "status": "SUCCESS"})
+EXPIRED = answer(401, {"error_code": "APIGW.0307", "error_msg": "must be updated"})
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AK", "SK", "SECURITY_TOKEN", "PROJECT_ID", "CREDENTIALS_FILE", "IAM_ENDPOINT"):
+        monkeypatch.delenv(f"HUAWEICLOUD_SDK_{name}", raising=False)
+    for name in ("TOKEN", "ENDPOINT", "REGION"):
+        monkeypatch.delenv(f"DCS_SESSIONS_{name}", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def test_a_token_from_a_function_is_asked_for_once(both: Both, server: ScriptedServer) -> None:
+    server.steps = [JOB]
+    tokens = iter(["token-1", "token-2"])
+    client = both(endpoint=server.endpoint, auth=TokenAuth(lambda: next(tokens)))
+    client.get_job("j")
+    client.get_job("j")
+    assert [request.headers["x-auth-token"] for request in server.received] == ["token-1"] * 2
+
+
+def test_an_expired_token_is_replaced_once(both: Both, server: ScriptedServer) -> None:
+    server.steps = [EXPIRED, JOB]
+    tokens = iter(["old", "new"])
+    client = both(endpoint=server.endpoint, auth=TokenAuth(lambda: next(tokens)))
+    assert client.get_job("j").status == "SUCCESS"
+    assert [request.headers["x-auth-token"] for request in server.received] == ["old", "new"]
+
+
+def test_a_token_that_stays_expired_is_an_error(both: Both, server: ScriptedServer) -> None:
+    server.steps = [EXPIRED]
+    client = both(endpoint=server.endpoint, auth=TokenAuth(lambda: "old"))
+    with pytest.raises(dcs_sessions.AuthenticationError):
+        client.get_job("j")
+    assert len(server.received) == 2
+
+
+@pytest.mark.parametrize("code", ["DCS.1001", "APIGW.0301", "DCS.1004"])
+def test_other_401s_do_not_ask_for_a_token(both: Both, server: ScriptedServer, code: str) -> None:
+    server.steps = [answer(401, {"error_code": code, "error_msg": "no"}), JOB]
+    client = both(endpoint=server.endpoint, auth=TokenAuth(lambda: "t"))
+    with pytest.raises(dcs_sessions.AuthenticationError):
+        client.get_job("j")
+    assert len(server.received) == 1
+
+
+def test_a_fixed_token_is_not_sent_again_when_it_has_expired(
+    both: Both, server: ScriptedServer
+) -> None:
+    server.steps = [EXPIRED, JOB]
+    with pytest.raises(dcs_sessions.AuthenticationError, match="get a new one"):
+        both(endpoint=server.endpoint, auth=TokenAuth("t")).get_job("j")
+    assert len(server.received) == 1
+
+
+def test_many_threads_ask_for_a_token_once(server: ScriptedServer) -> None:
+    server.steps = [JOB]
+    asked: list[int] = []
+
+    def slow() -> str:
+        asked.append(1)
+        time.sleep(0.1)
+        return "t"
+
+    with dcs_sessions.Client(
+        endpoint=server.endpoint, project_id="p", auth=TokenAuth(slow)
+    ) as client:
+        threads = [threading.Thread(target=client.get_job, args=("j",)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert (len(asked), len(server.received)) == (1, 8)
+
+
+@pytest.mark.parametrize("value", ["", "a b\n", "é", " x", "x\r\nX-Evil: 1", None, 5, b"x"])
+def test_a_secret_that_no_header_can_carry_is_not_shown(value: object) -> None:
+    if not callable(value):
+        with pytest.raises((ConfigurationError, TypeError)) as caught:
+            AkSkAuth("good-ak", value)  # type: ignore[arg-type]
+        assert "sk" in str(caught.value)
+        assert value in {"", None, 5} or str(value) not in str(caught.value)
+
+
+def test_nothing_shows_a_secret() -> None:
+    auths = [TokenAuth("canary"), AkSkAuth("canary", "canary", "canary"), EcsMetadataAuth()]
+    for auth in auths:
+        client = dcs_sessions.Client(endpoint="https://x", project_id="p", auth=auth)
+        assert "canary" not in repr(auth) + str(auth) + repr(client) + str(client)
+
+
+def test_a_signed_request_carries_what_the_signature_covers(
+    both: Both, server: ScriptedServer
+) -> None:
+    server.steps = [answer(200, {"job_id": "j"})]
+    auth = AkSkAuth("my-ak", "my-sk", "my-security-token")
+    both(endpoint=server.endpoint, auth=auth).scan_sessions("i", "n")
+    (request,) = server.received
+    headers = request.headers
+    assert headers["authorization"].startswith(
+        "SDK-HMAC-SHA256 Access=my-ak, SignedHeaders="
+        "content-type;host;x-project-id;x-sdk-date;x-security-token, Signature="
+    )
+    assert headers["x-security-token"] == "my-security-token"
+    assert headers["host"] == server.endpoint.removeprefix("http://")
+    assert "x-auth-token" not in headers
+
+
+def test_auth_serves_an_httpx_client_as_well(server: ScriptedServer) -> None:
+    server.steps = [EXPIRED, answer(200, {})]
+    tokens = iter(["old", "new"])
+    with httpx.Client(auth=TokenAuth(lambda: next(tokens))) as client:
+        assert client.get(server.endpoint).status_code == 200
+        client.post(server.endpoint + "/a b?c=d e", json={}, auth=AkSkAuth("ak", "sk"))
+    assert [r.headers.get("x-auth-token") for r in server.received] == ["old", "new", None]
+    signed = server.received[2].headers["authorization"]
+    assert "SignedHeaders=content-type;host;x-sdk-date, " in signed
+
+
+# Where credentials come from
+
+
+def test_the_environment_comes_first(
+    both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.steps = [JOB]
+    monkeypatch.setenv("HUAWEICLOUD_SDK_AK", "env-ak")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_SK", "env-sk")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_SECURITY_TOKEN", "env-st")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_PROJECT_ID", "env-project")
+    monkeypatch.setenv("DCS_SESSIONS_ENDPOINT", server.endpoint)
+    both.adopt(both.cls.from_env()).get_job("j")
+    (request,) = server.received
+    assert request.target == "/v2/env-project/jobs/j"
+    assert "Access=env-ak, " in request.headers["authorization"]
+    assert request.headers["x-security-token"] == "env-st"
+    monkeypatch.setenv("DCS_SESSIONS_TOKEN", "env-token")
+    both.adopt(both.cls.from_env(project_id="given")).get_job("j")
+    assert server.received[1].headers["x-auth-token"] == "env-token"
+    assert server.received[1].target == "/v2/given/jobs/j"
+
+
+def credentials_file(folder: Path, text: str, mode: int = 0o600) -> Path:
+    path = folder / ".huaweicloud" / "credentials"
+    path.parent.mkdir()
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def test_then_the_file(both: Both, server: ScriptedServer, tmp_path: Path) -> None:
+    server.steps = [JOB]
+    credentials_file(
+        tmp_path, "[global]\nak=no\n[basic]\nak = f%k\nsk = s\nproject_id = file-project\n"
+    )
+    both.adopt(both.cls.from_env(endpoint=server.endpoint)).get_job("j")
+    (request,) = server.received
+    assert "Access=f%k, " in request.headers["authorization"]
+    assert request.target == "/v2/file-project/jobs/j"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("no section", "cannot be read: MissingSectionHeaderError"),
+        ("[global]\nak=canary\n", "no section"),
+        ("[basic]\nsk=canary\n", "ak is missing in"),
+        ("[basic]\nak=canary\n", "sk is missing in"),
+        ("[basic]\nak=canary\nak=canary\n", "cannot be read: DuplicateOptionError"),
+    ],
+)
+def test_a_file_with_a_fault_is_named_and_not_quoted(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    path = credentials_file(tmp_path, text)
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        dcs_sessions.Client.from_env(endpoint="https://x", project_id="p")
+    assert str(path) in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+def test_a_file_that_is_named_has_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", "/no/such/file")
+    with pytest.raises(ConfigurationError, match="/no/such/file cannot be read: No such file"):
+        dcs_sessions.Client.from_env(endpoint="https://x", project_id="p")
+
+
+def test_a_file_that_others_can_read_gives_a_warning(tmp_path: Path) -> None:
+    credentials_file(tmp_path, "[basic]\nak=a\nsk=s\n", 0o644)
+    with pytest.warns(UserWarning, match="can be read by others: chmod 600"):
+        dcs_sessions.Client.from_env(endpoint="https://x", project_id="p")
+
+
+def test_half_a_key_pair_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUAWEICLOUD_SDK_AK", "canary")
+    with pytest.raises(ConfigurationError, match="HUAWEICLOUD_SDK_SK is missing") as caught:
+        dcs_sessions.Client.from_env(endpoint="https://x", project_id="p")
+    assert "canary" not in str(caught.value)
+
+
+def keys(expires: float) -> object:
+    written = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(time.time() + expires))
+    credential = {
+        "access": "ecs-ak",
+        "secret": "ecs-sk",
+        "securitytoken": "ecs-st",
+        "expires_at": written,
+    }
+    return {"credential": credential}
+
+
+def test_then_the_server(
+    both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One scripted server stands for the metadata service and for DCS."""
+    monkeypatch.setattr("dcs_sessions._auth._METADATA_ENDPOINT", server.endpoint)
+    server.steps = [
+        answer(200, b"session-token"),
+        answer(200, keys(3600)),
+        JOB,
+        JOB,
+        answer(404),
+        answer(200, keys(86400)),
+        JOB,
+    ]
+    client = both.adopt(both.cls.from_env(endpoint=server.endpoint, project_id="p"))
+    client.get_job("j")
+    client.get_job("j")
+    monkeypatch.setattr("dcs_sessions._auth._RENEW_SECONDS", 7200)
+    client.get_job("j")
+    did = [f"{request.method} {request.path.rpartition('/')[2]}" for request in server.received]
+    assert did[:4] == ["PUT token", "GET securitykey", "GET j", "GET j"]
+    assert did[4:] == ["PUT token", "GET securitykey", "GET j"]
+    put, get, first = server.received[:3]
+    assert put.headers["x-metadata-token-ttl-seconds"] == "21600"
+    assert get.headers["x-metadata-token"] == "session-token"
+    assert "x-metadata-token" not in server.received[5].headers
+    assert "Access=ecs-ak, " in first.headers["authorization"]
+    assert first.headers["x-security-token"] == "ecs-st"
+
+
+def test_no_credentials_anywhere(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dcs_sessions._auth._METADATA_ENDPOINT", "http://127.0.0.1:1")
+    client = both.adopt(both.cls.from_env(endpoint="http://127.0.0.1:2", project_id="p"))
+    with pytest.raises(ConfigurationError, match="no credentials: not in the environment"):
+        client.get_job("j")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [answer(500)],
+        [answer(404), answer(404)],
+        [answer(404), answer(200, {})],
+        [answer(404), answer(200, b"<html>")],
+        [answer(404), answer(200, {"credential": {"access": "canary", "secret": ""}})],
+        [answer(404), answer(200, {"credential": {"access": "canary", "secret": "canary"}})],
+    ],
+)
+def test_a_metadata_service_without_credentials(
+    both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, answers: list[object]
+) -> None:
+    monkeypatch.setattr("dcs_sessions._auth._METADATA_ENDPOINT", server.endpoint)
+    server.steps = answers  # type: ignore[assignment]
+    client = both(endpoint="http://127.0.0.1:1", auth=EcsMetadataAuth())
+    with pytest.raises(ConfigurationError) as caught:
+        client.get_job("j")
+    assert "canary" not in str(caught.value)
+
+
+# Where the service is
+
+
+def test_a_region_gives_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    auth = TokenAuth("t")
+    client = dcs_sessions.Client(region="cn-north-4", auth=auth)
+    assert "https://dcs.cn-north-4.myhuaweicloud.com" in repr(client)
+    monkeypatch.setenv("HUAWEICLOUD_SDK_REGION_DCS_CN_NORTH_4", "https://a.example, https://b")
+    client = dcs_sessions.Client(region="cn-north-4", project_id="p", auth=auth)
+    assert "https://a.example" in repr(client)
+    client = dcs_sessions.Client(endpoint="https://c", region="cn-north-4", auth=auth)
+    assert "https://c" in repr(client)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({}, "endpoint= or region="),
+        ({"endpoint": "https://x"}, "project_id="),
+        ({"region": "CN North"}, "has to be an ID"),
+        ({"region": "cn-north-4/../x"}, "has to be an ID"),
+        ({"endpoint": "x", "project_id": "p"}, "has to be like"),
+        ({"endpoint": "ftp://x", "project_id": "p"}, "has to be like"),
+        ({"endpoint": "https://", "project_id": "p"}, "has to be like"),
+        ({"endpoint": "https://x/v2", "project_id": "p"}, "has to end after the host"),
+        ({"endpoint": "https://x?y", "project_id": "p"}, "has to end after the host"),
+        ({"endpoint": "https://canary:canary@x", "project_id": "p"}, "user or a password"),
+        ({"endpoint": "https://x:port", "project_id": "p"}, "is no address"),
+        ({"endpoint": "https://a b", "project_id": "p"}, "has to be like"),
+        ({"endpoint": "http://dcs.example", "project_id": "p"}, "unencrypted: use https"),
+    ],
+)
+def test_an_endpoint_that_cannot_be(arguments: dict[str, str], problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        dcs_sessions.Client(auth=TokenAuth("t"), **arguments)  # type: ignore[arg-type]
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://localhost:1", "http://127.0.0.1", "http://[::1]:8", "http://a.localhost/"]
+)
+def test_plain_http_is_for_this_machine(endpoint: str) -> None:
+    dcs_sessions.Client(endpoint=endpoint, project_id="p", auth=TokenAuth("t")).close()
+
+
+def test_plain_http_elsewhere_has_to_be_allowed() -> None:
+    dcs_sessions.Client(
+        endpoint="http://dcs.example", project_id="p", auth=TokenAuth("t"), allow_http=True
+    ).close()
+
+
+# Which project
+
+
+def test_the_project_is_looked_up_once(
+    both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", server.endpoint)
+    server.steps = [answer(200, {"projects": [{"id": "found"}]}), JOB]
+    client = both(endpoint=server.endpoint, region="cn-north-4", auth=AkSkAuth("ak", "sk"))
+    client.get_job("j")
+    client.with_options(timeout=5).get_job("j")
+    targets = [request.target for request in server.received]
+    assert targets == ["/v3/projects?name=cn-north-4"] + ["/v2/found/jobs/j"] * 2
+    assert "Access=ak, " in server.received[0].headers["authorization"]
+    assert "x-project-id" not in server.received[0].headers
+    assert server.received[1].headers["x-project-id"] == "found"
+
+
+@pytest.mark.parametrize(
+    ("projects", "problem"),
+    [([], "found none"), ([{"id": "a"}, {"id": "b"}], "found a, b: pass project_id=")],
+)
+def test_none_or_several_projects(
+    both: Both,
+    server: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    projects: list[object],
+    problem: str,
+) -> None:
+    monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", server.endpoint)
+    server.steps = [answer(200, {"projects": projects})]
+    with pytest.raises(ConfigurationError, match=problem):
+        both(endpoint=server.endpoint, region="cn-north-4").get_job("j")
+
+
+def test_an_identity_service_that_makes_no_sense(
+    both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", server.endpoint)
+    server.steps = [answer(200, orjson.dumps({"projects": None}))]
+    with pytest.raises(dcs_sessions.UnexpectedResponseError, match="no list of projects"):
+        both(endpoint=server.endpoint, region="cn-north-4").get_job("j")

@@ -1,0 +1,263 @@
+"""What goes wrong arrives as an error of ours that says what happened and what to do."""
+
+from __future__ import annotations
+
+import gzip
+import pickle
+from email.utils import formatdate
+from time import time
+
+import pytest
+from support.both import Both
+from support.scripted import ScriptedServer, answer, hang_up, reset, send, silence
+
+import dcs_sessions
+from dcs_sessions import ApiConnectionError, ApiError, UnexpectedResponseError
+
+REFUSED = {"error_code": "DCS.0000", "error_msg": "No.", "error_ext_msg": None}
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, dcs_sessions.BadRequestError),
+        (401, dcs_sessions.AuthenticationError),
+        (403, dcs_sessions.PermissionDeniedError),
+        (404, dcs_sessions.NotFoundError),
+        (429, dcs_sessions.ThrottledError),
+        (500, dcs_sessions.ServerError),
+        (503, dcs_sessions.ServerError),
+        (599, dcs_sessions.ServerError),
+        (201, UnexpectedResponseError),
+        (204, UnexpectedResponseError),
+        (299, UnexpectedResponseError),
+        (301, UnexpectedResponseError),
+        (302, UnexpectedResponseError),
+        (405, UnexpectedResponseError),
+        (418, UnexpectedResponseError),
+    ],
+)
+def test_a_class_for_each_status(
+    both: Both, server: ScriptedServer, status: int, kind: type[ApiError]
+) -> None:
+    server.steps = [
+        answer(status, None if status == 204 else REFUSED, {"Location": "http://127.0.0.1:1/"})
+    ]
+    client = both(endpoint=server.endpoint, retry=None)
+    with pytest.raises(ApiError) as caught:
+        client.get_job("j")
+    assert type(caught.value) is kind
+    assert caught.value.status == status
+    assert len(server.received) == 1
+
+
+def test_an_error_carries_everything(both: Both, server: ScriptedServer) -> None:
+    body = {"error_code": "DCS.3053", "error_msg": "Incorrect node ID.", "error_ext_msg": "x"}
+    server.steps = [answer(400, body, {"X-Request-Id": "r-1"})]
+    with pytest.raises(dcs_sessions.BadRequestError) as caught:
+        both(endpoint=server.endpoint).scan_sessions("i", "n")
+    error = caught.value
+    assert (error.error_code, error.error_msg) == ("DCS.3053", "Incorrect node ID.")
+    assert (error.error_ext_msg, error.request_id) == ("x", "r-1")
+    assert error.headers["x-request-id"] == "r-1"
+    assert b"DCS.3053" in error.body
+    assert str(error) == (
+        "400 DCS.3053 Incorrect node ID. (check the node ID: take it from list_nodes(), not from "
+        "the console) [request r-1]"
+    )
+
+
+def test_a_gateway_error_has_its_request_id_in_the_body(both: Both, server: ScriptedServer) -> None:
+    body = {"error_code": "APIGW.0101", "error_msg": "API does not exist", "request_id": "r-2"}
+    server.steps = [answer(404, body)]
+    with pytest.raises(dcs_sessions.NotFoundError, match="check the region and the endpoint") as e:
+        both(endpoint=server.endpoint).list_nodes("i")
+    assert e.value.request_id == "r-2"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [
+        ({"error_code": "A", "error_msg": "b"}, "A", "b"),
+        ({"error": {"code": "111404022", "message": "gone"}}, "111404022", "gone"),
+        ({"error": {"code": 404, "message": "gone"}}, "404", "gone"),
+        ({"errorCode": "A", "errorMsg": "b"}, "A", "b"),
+        ({"code": "A", "message": "b"}, "A", "b"),
+        (
+            {"error_code": None, "error_msg": ["b"]},
+            None,
+            '{"error_code": null, "error_msg": ["b"]}',
+        ),
+        ([1], None, "[1]"),
+        (b"<html>\n <b>Bad   Gateway</b>\x1b[31m", None, "<html> <b>Bad Gateway</b> [31m"),
+        (b"\xff\xfe", None, "\ufffd\ufffd"),
+        (b"", None, None),
+        (b"[" * 100_000, None, "[" * 200),
+    ],
+)
+def test_every_shape_of_an_error_body(
+    both: Both, server: ScriptedServer, body: object, code: str | None, message: str | None
+) -> None:
+    server.steps = [answer(500, body)]
+    with pytest.raises(dcs_sessions.ServerError) as caught:
+        both(endpoint=server.endpoint).list_nodes("i")
+    assert (caught.value.error_code, caught.value.error_msg) == (code, message)
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"", "not JSON"),
+        (b'{"job_id": "j", "sta', "not JSON"),
+        (b"<html>", "not JSON"),
+        (b'{"job_id": NaN}', "not JSON"),
+        (b'{"job_id": "\xff"}', "not JSON"),
+        (b"[" * 5000, "not JSON"),
+        (b"[]", "an object was due, got list"),
+        (b"null", "an object was due, got NoneType"),
+        (b"{}", "field job_id is missing"),
+        (b'{"job_id": null, "status": "INIT"}', "field job_id is of another type"),
+        (b'{"job_id": "j", "status": 5}', "field status is of another type"),
+    ],
+)
+def test_a_success_that_is_not_as_documented(
+    both: Both, server: ScriptedServer, body: bytes, problem: str
+) -> None:
+    server.steps = [answer(200, body)]
+    with pytest.raises(UnexpectedResponseError, match=problem) as caught:
+        both(endpoint=server.endpoint).get_job("j")
+    assert caught.value.body == body
+
+
+@pytest.mark.parametrize("clients", [None, {}, 5, [5], ["x" * 21], [None], [[]]])
+def test_a_list_that_is_not_as_documented(
+    both: Both, server: ScriptedServer, clients: object
+) -> None:
+    server.steps = [answer(200, {"time": "t", "count": 1, "clients": clients})]
+    with pytest.raises(UnexpectedResponseError):
+        both(endpoint=server.endpoint).list_sessions("i", "n")
+
+
+def test_counters_beyond_32_bits_are_read(both: Both, server: ScriptedServer) -> None:
+    server.steps = [answer(200, {"time": "t", "count": 2**40, "clients": [{"omem": 2**63 - 1}]})]
+    page = both(endpoint=server.endpoint).list_sessions("i", "n")
+    assert (page.count, page.clients[0].omem) == (2**40, 2**63 - 1)
+
+
+@pytest.mark.parametrize("fault", [reset, hang_up, send(b"garbage\r\n\r\n", close=True)])
+def test_a_connection_that_breaks(both: Both, server: ScriptedServer, fault: object) -> None:
+    server.steps = [fault]  # type: ignore[list-item]
+    client = both(endpoint=server.endpoint, retry=None)
+    with pytest.raises(ApiConnectionError) as caught:
+        client.kill_sessions("i", "n", ["1.2.3.4:5"])
+    assert caught.value.arrived
+    assert len(server.received) == 1
+
+
+def test_a_body_that_ends_too_early(both: Both, server: ScriptedServer) -> None:
+    server.steps = [send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", close=True)]
+    with pytest.raises(ApiConnectionError):
+        both(endpoint=server.endpoint, retry=None).get_job("j")
+
+
+def test_a_refused_connection_is_known_not_to_have_arrived(both: Both) -> None:
+    with pytest.raises(ApiConnectionError, match=r"127\.0\.0\.1:1/v2/a-project/jobs/j") as caught:
+        both(endpoint="http://127.0.0.1:1", retry=None).get_job("j")
+    assert not caught.value.arrived
+
+
+def test_a_name_that_cannot_be_looked_up(both: Both) -> None:
+    with pytest.raises(ApiConnectionError) as caught:
+        both(endpoint="https://no-such-host.invalid", retry=None).get_job("j")
+    assert not caught.value.arrived
+
+
+def test_silence_ends_at_the_timeout(both: Both, server: ScriptedServer) -> None:
+    server.steps = [silence]
+    client = both(endpoint=server.endpoint)
+    with pytest.raises(dcs_sessions.ApiTimeoutError) as caught:
+        client.get_job("j", timeout=0.2)
+    assert caught.value.arrived
+    assert isinstance(caught.value, TimeoutError)
+
+
+def test_gzip_is_undone(both: Both, server: ScriptedServer) -> None:
+    body = gzip.compress(b'{"job_id": "j", "status": "SUCCESS"}')
+    server.steps = [answer(200, body, {"Content-Encoding": "gzip"})]
+    assert both(endpoint=server.endpoint).get_job("j").status == "SUCCESS"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "problem"),
+    [
+        ("gzip", b"no gzip", "broken gzip"),
+        ("gzip", gzip.compress(b"{}" * 9999)[:-20], "truncated gzip"),
+        ("gzip", gzip.compress(b" " * (65 * 2**20)), "larger than"),
+        ("br", b"xx", "unknown content encoding 'br'"),
+    ],
+    ids=["broken", "truncated", "bomb", "unknown"],
+)
+def test_a_content_encoding_that_cannot_be_undone(
+    both: Both, server: ScriptedServer, encoding: str, body: bytes, problem: str
+) -> None:
+    server.steps = [answer(200, body, {"Content-Encoding": encoding})]
+    with pytest.raises(ApiConnectionError, match=problem):
+        both(endpoint=server.endpoint, retry=None).get_job("j")
+
+
+def test_a_huge_answer_is_not_read_to_its_end(
+    both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dcs_sessions._http.MAX_BODY_BYTES", 1000)
+    server.steps = [answer(200, b" " * 2_000_000)]
+    with pytest.raises(ApiConnectionError, match="larger than 1000 bytes"):
+        both(endpoint=server.endpoint, retry=None).get_job("j")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("7", 7.0), ("0.5", 0.5), ("-1", None), ("soon", None), ("nan", None), ("inf", None)],
+)
+def test_when_to_come_back(
+    both: Both, server: ScriptedServer, value: str, seconds: float | None
+) -> None:
+    server.steps = [answer(429, REFUSED, {"Retry-After": value})]
+    with pytest.raises(dcs_sessions.ThrottledError) as caught:
+        both(endpoint=server.endpoint, retry=None).get_job("j")
+    assert caught.value.retry_after == seconds
+    assert ("come back in" in str(caught.value)) == (seconds is not None)
+
+
+def test_when_to_come_back_as_a_date(both: Both, server: ScriptedServer) -> None:
+    server.steps = [
+        answer(429, REFUSED, {"Retry-After": formatdate(time() + 100, usegmt=True)}),
+        answer(429, REFUSED, {"Retry-After": formatdate(time() - 100, usegmt=True)}),
+    ]
+    client = both(endpoint=server.endpoint, retry=None)
+    for least, most in [(90, 100), (0, 0)]:
+        with pytest.raises(dcs_sessions.ThrottledError) as caught:
+            client.get_job("j")
+        assert least <= (caught.value.retry_after or 0) <= most
+
+
+def test_errors_survive_pickling(both: Both, server: ScriptedServer) -> None:
+    server.steps = [answer(400, REFUSED, {"X-Request-Id": "r"})]
+    with pytest.raises(ApiError) as caught:
+        both(endpoint=server.endpoint).get_job("j")
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert type(again) is dcs_sessions.BadRequestError
+    assert (str(again), again.request_id) == (str(caught.value), "r")
+    lost = pickle.loads(pickle.dumps(ApiConnectionError("x", arrived=True)))
+    assert (str(lost), lost.arrived) == ("x", True)
+    late = pickle.loads(pickle.dumps(dcs_sessions.WaitTimeoutError("j", 5)))
+    assert (str(late), late.job_id) == ("job j did not end within 5 s", "j")
+
+
+def test_one_root_for_all() -> None:
+    kinds = [
+        value
+        for name in dcs_sessions.__all__
+        if isinstance(value := getattr(dcs_sessions, name), type) and issubclass(value, Exception)
+    ]
+    assert len(kinds) == 16
+    assert all(issubclass(kind, dcs_sessions.DcsSessionsError) for kind in kinds)

@@ -1,0 +1,147 @@
+"""What is tried again, how often, and when."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import pytest
+from support.both import AnyClient, Both
+from support.scripted import ScriptedServer, Step, answer, hang_up, reset
+
+import dcs_sessions
+from dcs_sessions import Retry
+
+FAST = Retry(attempts=3, wait_initial=0.01, wait_jitter=0)
+JOB = answer(200, {"job_id": "j", "status": "SUCCESS"})
+KILLED = answer(204)
+
+
+def throttled(seconds: str | None = None) -> Step:
+    body = {"error_code": "APIGW.0308", "error_msg": "limit:5", "request_id": "r"}
+    return answer(429, body, {} if seconds is None else {"Retry-After": seconds})
+
+
+def kill(client: AnyClient) -> None:
+    client.kill_sessions("i", "n", ["1.2.3.4:5"])
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [reset, hang_up, throttled(), throttled("0.01"), answer(502), answer(503), answer(504)],
+    ids=["reset", "hang-up", "429", "429 and when", "502", "503", "504"],
+)
+def test_a_passing_failure_is_tried_again(both: Both, server: ScriptedServer, fault: Step) -> None:
+    server.steps = [fault, fault, JOB]
+    assert both(endpoint=server.endpoint, retry=FAST).get_job("j").status == "SUCCESS"
+    assert len(server.received) >= 3
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 501, 418, 302])
+def test_a_lasting_failure_is_not(both: Both, server: ScriptedServer, status: int) -> None:
+    server.steps = [answer(status, {}), JOB]
+    with pytest.raises(dcs_sessions.ApiError):
+        both(endpoint=server.endpoint, retry=FAST).get_job("j")
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", [reset, hang_up, answer(502), answer(503), answer(504), answer(500)]
+)
+@pytest.mark.parametrize("call", ["kill_sessions", "kill_all_sessions"])
+def test_a_kill_that_may_have_arrived_is_never_sent_again(
+    both: Both, server: ScriptedServer, fault: Step, call: str
+) -> None:
+    server.steps = [fault, KILLED]
+    client = both(endpoint=server.endpoint, retry=FAST)
+    arguments = ("i", "n", ["1.2.3.4:5"]) if call == "kill_sessions" else ("i", "n")
+    with pytest.raises(dcs_sessions.DcsSessionsError):
+        getattr(client, call)(*arguments)
+    assert len(server.received) == 1
+
+
+def test_a_kill_is_sent_again_after_a_429(both: Both, server: ScriptedServer) -> None:
+    server.steps = [throttled(), KILLED]
+    kill(both(endpoint=server.endpoint, retry=FAST))
+    assert len(server.received) == 2
+
+
+def test_a_kill_is_sent_again_when_it_cannot_have_arrived(
+    both: Both, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "dcs_sessions")
+    with pytest.raises(dcs_sessions.ApiConnectionError):
+        kill(both(endpoint="http://127.0.0.1:1", retry=FAST))
+    attempts = [record.getMessage() for record in caplog.records if "attempt" in record.msg]
+    assert [message.partition(" in ")[0] for message in attempts] == ["attempt 2", "attempt 3"]
+
+
+def test_attempts_are_counted(both: Both, server: ScriptedServer) -> None:
+    server.steps = [answer(503)]
+    with pytest.raises(dcs_sessions.ServerError):
+        both(endpoint=server.endpoint, retry=FAST).get_job("j")
+    assert len(server.received) == 3
+
+
+@pytest.mark.parametrize("retry", [None, Retry(attempts=1)])
+def test_retries_can_be_switched_off(
+    both: Both, server: ScriptedServer, retry: Retry | None
+) -> None:
+    server.steps = [answer(503), JOB]
+    with pytest.raises(dcs_sessions.ServerError):
+        both(endpoint=server.endpoint).with_options(retry=retry).get_job("j")
+    assert len(server.received) == 1
+
+
+def test_retry_after_is_kept_to(both: Both, server: ScriptedServer) -> None:
+    server.steps = [throttled("0.3"), JOB]
+    started = time.monotonic()
+    both(endpoint=server.endpoint, retry=FAST).get_job("j")
+    assert time.monotonic() - started >= 0.3
+
+
+def test_a_retry_after_beyond_the_timeout_is_an_error_at_once(
+    both: Both, server: ScriptedServer
+) -> None:
+    server.steps = [throttled("3600"), JOB]
+    started = time.monotonic()
+    with pytest.raises(dcs_sessions.ThrottledError, match="come back in 3600 s"):
+        both(endpoint=server.endpoint, retry=FAST).get_job("j", timeout=5)
+    assert time.monotonic() - started < 4
+    assert len(server.received) == 1
+
+
+def test_the_timeout_covers_all_attempts(both: Both, server: ScriptedServer) -> None:
+    server.steps = [answer(503)]
+    retry = Retry(attempts=100, wait_initial=0.1, wait_max=0.1)
+    started = time.monotonic()
+    with pytest.raises(dcs_sessions.ServerError):
+        both(endpoint=server.endpoint, retry=retry).get_job("j", timeout=0.5)
+    assert time.monotonic() - started < 2
+    assert 2 <= len(server.received) <= 6
+
+
+def test_waits_double_up_to_the_longest(both: Both, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "dcs_sessions")
+    retry = Retry(attempts=5, wait_initial=0.1, wait_max=0.2, wait_jitter=0)
+    with pytest.raises(dcs_sessions.ApiConnectionError):
+        both(endpoint="http://127.0.0.1:1", retry=retry).get_job("j")
+    waits = [
+        record.getMessage().split(":")[0]
+        for record in caplog.records
+        if record.msg.startswith("attempt")
+    ]
+    assert waits == [
+        "attempt 2 in 0.1 s",
+        "attempt 3 in 0.2 s",
+        "attempt 4 in 0.2 s",
+        "attempt 5 in 0.2 s",
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"attempts": 0}, {"wait_initial": -1}, {"wait_max": -1}, {"wait_jitter": -1}]
+)
+def test_a_policy_that_cannot_be(arguments: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        Retry(**arguments)

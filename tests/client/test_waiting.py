@@ -1,0 +1,330 @@
+"""Scan, wait, read: the flows that take more than one call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.both import Both
+from support.scripted import Received, ScriptedServer, Step, answer
+
+import dcs_sessions
+from dcs_sessions import Retry
+
+STARTED = answer(200, {"job_id": "j"})
+BUSY = answer(400, {"error_code": "DCS.4957", "error_msg": "not in this state"})
+NEVER = answer(500, {"error_code": "DCS.5000", "error_msg": "Internal service error."})
+DEAD = answer(500, {"error_code": "DCS.5053", "error_msg": "Instance node not found."})
+NO_JOB = answer(404, {"error_code": "DCS.4001", "error_msg": "does not exist"})
+REFUSED = answer(401, {"error_code": "DCS.1001", "error_msg": "Invalid token."})
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait as often, but not as long."""
+
+    def pauses(longest: float) -> Iterator[float]:
+        while True:
+            yield min(0.01, longest)
+
+    for kind in ("_async", "_sync"):
+        monkeypatch.setattr(f"dcs_sessions.{kind}._client.pauses", pauses)
+
+
+def job(status: str, **more: object) -> Step:
+    return answer(200, {"job_id": "j", "status": status, **more})
+
+
+def page(time: str, *ids: str, count: int | None = None) -> Step:
+    clients = [{"id": name} for name in ids]
+    return answer(
+        200, {"time": time, "count": len(ids) if count is None else count, "clients": clients}
+    )
+
+
+def nodes(*roles: str) -> Step:
+    found = [{"node_id": f"n{number}", "node_role": role} for number, role in enumerate(roles)]
+    return answer(200, {"instance_id": "i", "total": len(found), "nodes": found})
+
+
+class Script:
+    """Answers each kind of request from a list of its own, and each node by itself."""
+
+    def __init__(self, server: ScriptedServer, **lists: list[Step]) -> None:
+        self.lists = lists
+        self.did: list[str] = []
+        server.steps = [self.step]
+
+    def step(self, connection: Any, request: Received) -> None:
+        last = request.path.rpartition("/")[2]
+        if last == "clients":
+            node = request.json["node_id"] if request.body else request.query["node_id"]
+            kind = "scan" if request.method == "POST" else "list"
+            kind = f"{kind}_{node}" if f"{kind}_{node}" in self.lists else kind
+        else:
+            kind = "nodes" if last == "logical-nodes" else "job"
+        self.did.append(kind)
+        steps = self.lists[kind]
+        step = steps.pop(0) if len(steps) > 1 else steps[0]
+        step(connection, request)
+
+
+# Waiting for a job
+
+
+def test_wait_for_job(both: Both, server: ScriptedServer) -> None:
+    server.steps = [job("INIT"), job("RUNNING"), job("SOMETHING-NEW"), job("SUCCESS")]
+    assert both(endpoint=server.endpoint).wait_for_job("j").status == "SUCCESS"
+    assert len(server.received) == 4
+
+
+def test_a_job_that_fails(both: Both, server: ScriptedServer) -> None:
+    server.steps = [job("RUNNING"), job("FAIL", fail_reason="disk full")]
+    with pytest.raises(dcs_sessions.JobFailedError, match="job j failed: disk full") as caught:
+        both(endpoint=server.endpoint).wait_for_job("j")
+    assert caught.value.job.status == "FAIL"
+
+
+def test_a_job_that_does_not_end(both: Both, server: ScriptedServer) -> None:
+    server.steps = [job("RUNNING")]
+    started = time.monotonic()
+    with pytest.raises(
+        dcs_sessions.WaitTimeoutError, match=r"job j did not end within 0\.2 s"
+    ) as e:
+        both(endpoint=server.endpoint).wait_for_job("j", timeout=0.2, interval=0.02)
+    assert e.value.job_id == "j"
+    assert 0.2 <= time.monotonic() - started < 2
+
+
+# Querying one node
+
+
+def test_query_of_a_node_that_was_never_queried(both: Both, server: ScriptedServer) -> None:
+    script = Script(
+        server,
+        list=[NEVER, page("t1", "1", "2")],
+        scan=[STARTED],
+        job=[job("INIT"), job("SUCCESS")],
+    )
+    result = both(endpoint=server.endpoint).query_sessions("i", "n")
+    assert [session.id for session in result.sessions] == ["1", "2"]
+    (node,) = result.nodes
+    assert (node.node_id, node.node, node.time, node.error) == ("n", None, "t1", None)
+    assert script.did == ["list", "scan", "job", "job", "list"]
+    assert server.received[1].json == {"node_id": "n", "clean_cache": True}
+    assert server.received[4].query["limit"] == "1000"
+
+
+def test_a_query_that_need_not_be_fresh(both: Both, server: ScriptedServer) -> None:
+    Script(server, list=[page("t1", "1")], scan=[STARTED], job=[job("SUCCESS")])
+    result = both(endpoint=server.endpoint).query_sessions("i", "n", fresh=False)
+    assert [session.id for session in result.sessions] == ["1"]
+    assert server.received[1].json["clean_cache"] is False
+
+
+@pytest.mark.parametrize("refusal", [NO_JOB, answer(400, {"error_code": "DCS.4070"})])
+def test_without_the_job_the_time_of_the_list_tells(
+    both: Both, server: ScriptedServer, refusal: Step
+) -> None:
+    old, new = page("t1", "1"), page("t2", "2")
+    script = Script(server, list=[old, old, BUSY, NEVER, new, new], scan=[STARTED], job=[refusal])
+    result = both(endpoint=server.endpoint).query_sessions("i", "n")
+    assert [session.id for session in result.sessions] == ["2"]
+    assert script.did.count("job") == 1
+
+
+def test_without_the_job_a_saved_list_will_do_if_it_need_not_be_fresh(
+    both: Both, server: ScriptedServer
+) -> None:
+    Script(server, list=[page("t1", "1")], scan=[STARTED], job=[NO_JOB])
+    result = both(endpoint=server.endpoint).query_sessions("i", "n", fresh=False)
+    assert [session.id for session in result.sessions] == ["1"]
+
+
+def test_a_query_of_somebody_else_is_waited_for(both: Both, server: ScriptedServer) -> None:
+    old, new = page("t1", "1"), page("t2", "2")
+    script = Script(server, list=[old, old, new, new], scan=[BUSY], job=[])
+    result = both(endpoint=server.endpoint).query_sessions("i", "n")
+    assert [session.id for session in result.sessions] == ["2"]
+    assert script.did == ["list", "scan", "list", "scan", "list", "list"]
+
+
+def test_a_query_of_somebody_else_that_fails_is_done_again(
+    both: Both, server: ScriptedServer
+) -> None:
+    script = Script(
+        server,
+        list=[NEVER, NEVER, page("t1", "1")],
+        scan=[BUSY, STARTED],
+        job=[job("RUNNING"), job("SUCCESS")],
+    )
+    result = both(endpoint=server.endpoint).query_sessions("i", "n")
+    assert [session.id for session in result.sessions] == ["1"]
+    assert script.did == ["list", "scan", "list", "scan", "job", "job", "list"]
+
+
+def test_a_query_of_somebody_else_that_does_not_end(both: Both, server: ScriptedServer) -> None:
+    Script(server, list=[NEVER], scan=[BUSY], job=[])
+    with pytest.raises(dcs_sessions.WaitTimeoutError, match="another query of the node") as caught:
+        both(endpoint=server.endpoint).query_sessions("i", "n", timeout=0.3)
+    assert caught.value.job_id is None
+
+
+def test_a_query_that_does_not_end(both: Both, server: ScriptedServer) -> None:
+    Script(server, list=[NEVER], scan=[STARTED], job=[job("RUNNING")])
+    with pytest.raises(dcs_sessions.WaitTimeoutError) as caught:
+        both(endpoint=server.endpoint).query_sessions("i", "n", timeout=0.3)
+    assert caught.value.job_id == "j"
+
+
+def test_a_list_made_anew_while_it_is_read_is_read_again(
+    both: Both, server: ScriptedServer
+) -> None:
+    Script(
+        server,
+        list=[
+            page("t0"),
+            page("t1", "1", count=2),
+            page("t2", "8", count=2),
+            page("t2", "7", count=2),
+            page("t2", "8", count=2),
+        ],
+        scan=[STARTED],
+        job=[job("SUCCESS")],
+    )
+    result = both(endpoint=server.endpoint).query_sessions("i", "n")
+    assert [session.id for session in result.sessions] == ["7", "8"]
+    assert result.nodes[0].time == "t2"
+
+
+@pytest.mark.parametrize(
+    ("lists", "kind"),
+    [
+        ({"list": [REFUSED]}, dcs_sessions.AuthenticationError),
+        ({"list": [NEVER], "scan": [DEAD]}, dcs_sessions.ServerError),
+        (
+            {"list": [NEVER], "scan": [STARTED], "job": [job("FAIL")]},
+            dcs_sessions.JobFailedError,
+        ),
+        (
+            {"list": [answer(400, {"error_code": "DCS.3053"})]},
+            dcs_sessions.BadRequestError,
+        ),
+    ],
+    ids=["401", "dead node", "failed job", "wrong node"],
+)
+def test_the_one_node_that_fails_is_an_error(
+    both: Both, server: ScriptedServer, lists: dict[str, list[Step]], kind: type[Exception]
+) -> None:
+    Script(server, **{name: list(steps) for name, steps in lists.items()})
+    with pytest.raises(kind):
+        both(endpoint=server.endpoint).query_sessions("i", "n")
+
+
+# Querying an instance
+
+
+def test_a_query_of_an_instance_asks_its_servers(both: Both, server: ScriptedServer) -> None:
+    script = Script(
+        server,
+        nodes=[nodes("redis-server", "redis-server", "monitor")],
+        list_n0=[NEVER, page("t1", "1")],
+        list_n1=[NEVER, page("t2", "2", "3")],
+        scan=[STARTED],
+        job=[job("SUCCESS")],
+    )
+    result = both(endpoint=server.endpoint).query_sessions("i")
+    assert [node.node_id for node in result.nodes] == ["n0", "n1"]
+    assert [session.id for session in result.sessions] == ["1", "2", "3"]
+    assert [node.time for node in result.nodes] == ["t1", "t2"]
+    assert result.nodes[1].node is not None
+    assert result.nodes[1].node.node_role == "redis-server"
+    assert result.failed == []
+    assert script.did[0] == "nodes"
+
+
+def test_a_query_of_an_instance_with_proxies_asks_those(both: Both, server: ScriptedServer) -> None:
+    Script(
+        server,
+        nodes=[nodes("redis-server", "redis-proxy")],
+        list=[NEVER, page("t1", "1")],
+        scan=[STARTED],
+        job=[job("SUCCESS")],
+    )
+    result = both(endpoint=server.endpoint).query_sessions("i")
+    assert [node.node_id for node in result.nodes] == ["n1"]
+
+
+def test_a_dead_node_does_not_hide_the_others(both: Both, server: ScriptedServer) -> None:
+    Script(
+        server,
+        nodes=[nodes("redis-server", "redis-server")],
+        list_n0=[NEVER],
+        scan_n0=[DEAD],
+        list_n1=[NEVER, page("t1", "1")],
+        scan_n1=[STARTED],
+        job=[job("SUCCESS")],
+    )
+    result = both(endpoint=server.endpoint).query_sessions("i")
+    assert [session.id for session in result.sessions] == ["1"]
+    (failed,) = result.failed
+    assert (failed.node_id, failed.time, failed.sessions) == ("n0", None, [])
+    assert isinstance(failed.error, dcs_sessions.ServerError)
+
+
+def test_a_slow_node_does_not_keep_the_others(both: Both, server: ScriptedServer) -> None:
+    Script(
+        server,
+        nodes=[nodes("redis-server", "redis-server")],
+        list_n0=[NEVER],
+        scan_n0=[BUSY],
+        list_n1=[NEVER, page("t1", "1")],
+        scan_n1=[STARTED],
+        job=[job("SUCCESS")],
+    )
+    result = both(endpoint=server.endpoint).query_sessions("i", timeout=0.5)
+    assert [session.id for session in result.sessions] == ["1"]
+    assert isinstance(result.failed[0].error, dcs_sessions.WaitTimeoutError)
+
+
+def test_a_node_that_fails_half_read_gives_nothing(both: Both, server: ScriptedServer) -> None:
+    Script(
+        server,
+        nodes=[nodes("redis-server", "redis-server")],
+        list_n0=[NEVER, page("t1", "1", count=2), DEAD],
+        list_n1=[NEVER, page("t1", "1")],
+        scan=[STARTED],
+        job=[job("SUCCESS")],
+    )
+    result = both(endpoint=server.endpoint).query_sessions("i")
+    assert [len(node.sessions) for node in result.nodes] == [0, 1]
+
+
+def test_when_every_node_fails_the_first_error_is_raised(
+    both: Both, server: ScriptedServer
+) -> None:
+    Script(server, nodes=[nodes("redis-server", "redis-server")], list=[NEVER], scan=[DEAD], job=[])
+    with pytest.raises(dcs_sessions.ServerError, match=r"DCS\.5053"):
+        both(endpoint=server.endpoint).query_sessions("i")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_credentials_are_not_tried_on_every_node(
+    both: Both, server: ScriptedServer, status: int
+) -> None:
+    script = Script(
+        server,
+        nodes=[nodes("redis-server", "redis-server", "redis-server")],
+        list=[answer(status, {"error_code": "X", "error_msg": "no"})],
+    )
+    with pytest.raises(dcs_sessions.ApiError):
+        both(endpoint=server.endpoint, retry=Retry(attempts=3)).query_sessions("i")
+    assert script.did == ["nodes", "list"]
+
+
+def test_an_instance_without_nodes_has_no_sessions(both: Both, server: ScriptedServer) -> None:
+    Script(server, nodes=[nodes()])
+    result = both(endpoint=server.endpoint).query_sessions("i")
+    assert (result.nodes, result.sessions, result.failed) == ([], [], [])

@@ -1,0 +1,147 @@
+"""A server that answers by a script, byte for byte, faults included."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass(frozen=True)
+class Received:
+    """A request as it came."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {name: values[0] for name, values in parse_qs(urlsplit(self.target).query).items()}
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+# Answers a request on its connection in whatever way.
+Step = Callable[[socket.socket, Received], None]
+
+
+def answer(
+    status: int = 200,
+    body: object = None,
+    headers: Mapping[str, str] | None = None,
+    *,
+    reason: str = "Whatever",
+) -> Step:
+    """Answer properly: bytes as they are, anything else as JSON, None as no body."""
+    raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+    fields = {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(raw)),
+        **(headers or {}),
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return send(f"HTTP/1.1 {status} {reason}\r\n{head}\r\n".encode() + raw)
+
+
+def send(raw: bytes, *, close: bool = False) -> Step:
+    """Answer with these bytes, and close the connection if told to."""
+
+    def step(connection: socket.socket, _: Received) -> None:
+        connection.sendall(raw)
+        if close:
+            connection.shutdown(socket.SHUT_RDWR)
+
+    return step
+
+
+def reset(connection: socket.socket, _: Received) -> None:
+    """Reset the connection instead of answering."""
+    linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    os.close(connection.detach())
+
+
+def hang_up(connection: socket.socket, _: Received) -> None:
+    """Close the connection instead of answering."""
+    connection.shutdown(socket.SHUT_RDWR)
+
+
+def silence(connection: socket.socket, _: Received) -> None:
+    """Say nothing until the client gives up."""
+    connection.settimeout(60)
+    connection.recv(1)
+
+
+@dataclass
+class ScriptedServer:
+    """Takes the steps one a request, in the order in which requests come; the last one stays."""
+
+    steps: list[Step] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._lock = threading.Lock()
+        self._connections: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+        with self._lock:
+            for connection in self._connections:
+                connection.close()
+
+    @property
+    def endpoint(self) -> str:
+        host, port = self._listener.getsockname()
+        return f"http://{host}:{port}"
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with self._lock:
+                self._connections.append(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            with connection, connection.makefile("rb") as stream:
+                while (request := _read(stream)) is not None:
+                    with self._lock:
+                        self.received.append(request)
+                        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+                    step(connection, request)
+        except OSError:
+            pass
+
+
+def _read(stream: Any) -> Received | None:
+    line = stream.readline().decode("latin-1").split()
+    if not line:
+        return None
+    headers: dict[str, str] = {}
+    while (header := stream.readline().decode("latin-1").rstrip("\r\n")) != "":
+        name, _, value = header.partition(":")
+        headers[name.lower()] = value.strip()
+    body = stream.read(int(headers.get("content-length", 0)))
+    return Received(line[0], line[1], headers, body)
