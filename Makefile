@@ -63,3 +63,8 @@ demo: $(VENV)/.ready ## See the sessions of a real Valkey, and end one of them
 .PHONY: test
 test: $(VENV)/.ready ## Run the tests
 	$(BIN)/pytest -n 2
+
+.PHONY: bench
+bench: $(VENV)/.ready ## Measure the client against its peers
+	@mkdir -p reports
+	$(BIN)/python tests/bench/bench.py reports/bench.json

@@ -1,0 +1,358 @@
+"""Measures the client against its peers, side by side in one run: `make bench`.
+
+Every figure is a ratio between two programs that did the same work at the same time on the same
+machine, and each contender runs in turns with the others. The exit code is 1 when a figure is worse
+than its floor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+# The vendor's SDK writes a file of its own into the home folder when it is imported.
+os.environ["HOME"] = tempfile.mkdtemp(prefix="dcs-sessions-bench-")
+
+import aiohttp
+import httpx
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkdcs.v2 import (
+    DcsAsyncClient,
+    DcsClient,
+    ListClientsRequest,
+    ScanClientsRequest,
+    ScanClientsRequestBody,
+)
+
+import dcs_sessions
+
+AK, SK, PROJECT, INSTANCE = (
+    "bench-access-key",
+    "bench-secret-key",
+    "bench-project",
+    "bench-instance",
+)
+NODE = "8f7ee181-88e2-49b7-a4bf-81f18f93a135"
+PATH = f"/v2/{PROJECT}/instances/{INSTANCE}/clients"
+IN_FLIGHT = 64
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row: a ratio, its floor, and its goal. `at_least` says which way is good."""
+
+    work: str
+    value: float
+    floor: float
+    goal: float
+    unit: str
+    at_least: bool
+
+    @property
+    def verdict(self) -> str:
+        def reached(mark: float) -> bool:
+            return self.value >= mark if self.at_least else self.value <= mark
+
+        return "goal" if reached(self.goal) else "floor" if reached(self.floor) else "MISSED"
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    script = Path(__file__).with_name("server.py")
+    process = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def in_turns(rounds: int, **contenders: Callable[[], float]) -> dict[str, float]:
+    """Let the contenders run in turns, once to warm up, and give the median of each."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(rounds + 1):
+        for name, run in contenders.items():
+            seconds = run()
+            if number:
+                times[name].append(seconds)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def each(count: int, call: Callable[[], object]) -> Callable[[], float]:
+    """Call so often, one after the other, and give the median of the seconds."""
+
+    def run() -> float:
+        times = []
+        for _ in range(count):
+            started = time.perf_counter()
+            call()
+            times.append(time.perf_counter() - started)
+        return statistics.median(times)
+
+    return run
+
+
+def seconds_of(work: Callable[[], object]) -> Callable[[], float]:
+    def run() -> float:
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+
+    return run
+
+
+def vendor(kind: Any, endpoint: str) -> Any:
+    credentials = BasicCredentials(AK, SK, PROJECT)
+    return kind.new_builder().with_credentials(credentials).with_endpoint(endpoint).build()
+
+
+def vendor_scan() -> Any:
+    body = ScanClientsRequestBody(node_id=NODE, clean_cache=True)
+    return ScanClientsRequest(instance_id=INSTANCE, body=body)
+
+
+def client(endpoint: str) -> dcs_sessions.Client:
+    auth = dcs_sessions.AkSkAuth(AK, SK)
+    return dcs_sessions.Client(endpoint=endpoint, project_id=PROJECT, auth=auth)
+
+
+def one_at_a_time(endpoint: str) -> Iterator[Figure]:
+    body = {"node_id": NODE, "clean_cache": True}
+    theirs = vendor(DcsClient, endpoint)
+    with client(endpoint) as ours, httpx.Client(base_url=endpoint) as raw:
+
+        def ours_scan() -> None:
+            assert ours.scan_sessions(INSTANCE, NODE, clean_cache=True)
+
+        def raw_scan() -> None:
+            assert raw.post(PATH, json=body).raise_for_status().json()["job_id"]
+
+        scan = in_turns(
+            7,
+            ours=each(150, ours_scan),
+            raw=each(150, raw_scan),
+            vendor=each(150, lambda: theirs.scan_clients(vendor_scan())),
+        )
+        yield Figure(
+            "scan, signed, sync: rate against the vendor's",
+            scan["vendor"] / scan["ours"],
+            1.3,
+            1.6,
+            "x",
+            True,
+        )
+        yield Figure(
+            "scan, signed, sync: time against an unsigned httpx POST",
+            scan["ours"] / scan["raw"],
+            1.2,
+            1.05,
+            "x",
+            False,
+        )
+
+        def ours_page() -> None:
+            assert len(ours.list_sessions(INSTANCE, "1000", limit=1000).clients) == 1000
+
+        def raw_page() -> None:
+            query = {"node_id": "1000", "limit": "1000"}
+            assert len(raw.get(PATH, params=query).raise_for_status().json()["clients"]) == 1000
+
+        request = ListClientsRequest(instance_id=INSTANCE, node_id="1000", limit=1000)
+        page = in_turns(
+            7,
+            ours=each(20, ours_page),
+            raw=each(20, raw_page),
+            vendor=each(10, lambda: theirs.list_clients(request)),
+        )
+        yield Figure(
+            "page of 1,000 sessions to models: rate against the vendor's",
+            page["vendor"] / page["ours"],
+            5,
+            8,
+            "x",
+            True,
+        )
+        yield Figure(
+            "page of 1,000 sessions to models: time against httpx .json()",
+            page["ours"] / page["raw"],
+            1.2,
+            0.9,
+            "x",
+            False,
+        )
+
+
+async def many_at_once(count: int, call: Callable[[], Awaitable[object]]) -> None:
+    gate = asyncio.Semaphore(IN_FLIGHT)
+
+    async def one() -> None:
+        async with gate:
+            await call()
+
+    await asyncio.gather(*(one() for _ in range(count)))
+
+
+def concurrent(endpoint: str) -> Iterator[Figure]:
+    count = 2000
+    body = {"node_id": NODE, "clean_cache": True}
+
+    async def ours() -> None:
+        auth = dcs_sessions.AkSkAuth(AK, SK)
+        async with dcs_sessions.AsyncClient(
+            endpoint=endpoint, project_id=PROJECT, auth=auth
+        ) as made:
+            await many_at_once(count, lambda: made.scan_sessions(INSTANCE, NODE, clean_cache=True))
+
+    async def raw() -> None:
+        async with aiohttp.ClientSession() as session:
+
+            async def scan() -> None:
+                async with session.post(endpoint + PATH, json=body) as response:
+                    response.raise_for_status()
+                    assert (await response.json())["job_id"]
+
+            await many_at_once(count, scan)
+
+    def theirs() -> None:
+        made = vendor(DcsAsyncClient, endpoint)
+        answers = [made.scan_clients_async(vendor_scan()) for _ in range(count)]
+        assert all(answer.result().body["job_id"] for answer in answers)
+
+    found = in_turns(
+        5,
+        ours=seconds_of(lambda: asyncio.run(ours())),
+        raw=seconds_of(lambda: asyncio.run(raw())),
+        vendor=seconds_of(theirs),
+    )
+    what = f"{count:,} scans, {IN_FLIGHT} in flight, async, signed: rate against"
+    yield Figure(f"{what} the vendor's", found["vendor"] / found["ours"], 3, 5, "x", True)
+    yield Figure(f"{what} raw aiohttp", found["raw"] / found["ours"], 0.6, 0.9, "x", True)
+
+
+def threads(endpoint: str) -> Iterator[Figure]:
+    count = 100
+
+    def spread(call: Callable[[], object]) -> None:
+        def work() -> None:
+            for _ in range(count):
+                call()
+
+        with ThreadPoolExecutor(16) as pool:
+            for done in [pool.submit(work) for _ in range(16)]:
+                done.result()
+
+    theirs = vendor(DcsClient, endpoint)
+    with client(endpoint) as ours:
+        found = in_turns(
+            5,
+            ours=seconds_of(
+                lambda: spread(lambda: ours.scan_sessions(INSTANCE, NODE, clean_cache=True))
+            ),
+            vendor=seconds_of(lambda: spread(lambda: theirs.scan_clients(vendor_scan()))),
+        )
+    yield Figure(
+        "one client shared by 16 threads: rate against the vendor's",
+        found["vendor"] / found["ours"],
+        1.3,
+        2,
+        "x",
+        True,
+    )
+
+
+_MEMORY = """
+import resource, sys, dcs_sessions
+auth = dcs_sessions.AkSkAuth("ak", "sk")
+with dcs_sessions.Client(endpoint=sys.argv[1], project_id="p", auth=auth) as client:
+    count = sum(1 for session in client.iter_sessions("i", sys.argv[2]))
+assert count == int(sys.argv[2])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def memory(endpoint: str) -> Iterator[Figure]:
+    def peak(sessions: int) -> Callable[[], float]:
+        command = [sys.executable, "-c", _MEMORY, endpoint, str(sessions)]
+        return lambda: int(subprocess.check_output(command)) / 1024
+
+    found = in_turns(3, few=peak(2_000), many=peak(200_000))
+    yield Figure(
+        "200,000 sessions through iter_sessions: peak memory over that of 2,000",
+        found["many"] - found["few"],
+        10,
+        2,
+        " MiB",
+        False,
+    )
+
+
+def imports() -> Iterator[Figure]:
+    def start(code: str) -> Callable[[], float]:
+        command = [sys.executable, "-c", code]
+        return seconds_of(lambda: subprocess.run(command, check=True))
+
+    found = in_turns(
+        15,
+        ours=start("import dcs_sessions"),
+        client=start("from dcs_sessions import Client"),
+        httpx=start("import httpx"),
+        vendor=start("from huaweicloudsdkdcs.v2 import DcsClient"),
+    )
+    # The package imports its parts as they are used. What that defers is in the second row.
+    print(f"import dcs_sessions.Client: {found['client'] / found['httpx']:.2f}x of import httpx")
+    yield Figure(
+        "import dcs_sessions: time against import httpx",
+        found["ours"] / found["httpx"],
+        1.15,
+        1.0,
+        "x",
+        False,
+    )
+    yield Figure(
+        "import dcs_sessions: time against the vendor's client",
+        found["ours"] / found["vendor"],
+        0.65,
+        0.5,
+        "x",
+        False,
+    )
+
+
+def main() -> int:
+    with server() as endpoint:
+        figures = [
+            *one_at_a_time(endpoint),
+            *concurrent(endpoint),
+            *threads(endpoint),
+            *memory(endpoint),
+            *imports(),
+        ]
+    print(f"{'work':75} {'figure':>10} {'floor':>9} {'goal':>9}")
+    for figure in figures:
+        sign = ">=" if figure.at_least else "<="
+        print(
+            f"{figure.work:75} {figure.value:>6.2f}{figure.unit:4}"
+            f" {sign}{figure.floor:<7g} {sign}{figure.goal:<7g} {figure.verdict}"
+        )
+    if len(sys.argv) > 1:
+        rows = [{**asdict(figure), "verdict": figure.verdict} for figure in figures]
+        Path(sys.argv[1]).write_text(json.dumps(rows, indent=2) + "\n")
+    return int(any(figure.verdict == "MISSED" for figure in figures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
