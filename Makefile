@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The environment is rebuilt when what goes into it changes.
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -19,10 +19,6 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 .PHONY: setup
 setup: $(VENV)/.ready ## Build the environment in .venv
 
-GENERATED := generated/dcs_sessions_api
-
-# Written beside its place and moved there when it is whole, so that a failure changes nothing and
-# nothing survives from an operation that is gone.
 .PHONY: generate
 generate: $(VENV)/.ready ## Make the Python client in generated/ from openapi.yaml
 	rm -rf build/generate && mkdir -p build/generate
