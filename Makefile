@@ -2,6 +2,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# The tools that need Node.js: pinned in tools/package-lock.json.
+TOOLS := tools/node_modules/.bin
+FORMATTED := openapi.yaml generator-config.yaml tools/*.yaml tests/contract/*.yaml
+PORT ?= 4010
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -18,6 +23,14 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 .PHONY: setup
 setup: $(VENV)/.ready ## Build the environment in .venv
+
+tools/node_modules/.ready: tools/package.json tools/package-lock.json tools/.npmrc
+	@command -v npm >/dev/null || { echo "Node.js 20.19 or newer, with npm, is needed for this." >&2; exit 1; }
+	cd tools && npm ci
+	@touch $@
+
+.PHONY: tools
+tools: tools/node_modules/.ready ## Install the tools that need Node.js
 
 .PHONY: generate
 generate: $(VENV)/.ready ## Make the Python client in generated/ from openapi.yaml

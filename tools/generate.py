@@ -18,8 +18,8 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-SPEC = ROOT / "openapi.yaml"
+from tools.spec import ROOT, SPEC
+
 CONFIG = ROOT / "generator-config.yaml"
 OUTPUT = ROOT / "generated" / "dcs_sessions_api"
 PROVENANCE = "provenance.json"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from contract import spec
+from tools import spec
 
 if TYPE_CHECKING:
-    from contract.spec import Node
+    from tools.spec import Node
 
 
 class Fact(NamedTuple):

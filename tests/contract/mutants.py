@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from contract import spec
-from contract.spec import METHODS, Node
+
+from tools import spec
+from tools.spec import METHODS, Node
 
 SOURCE = Path(__file__).with_name("mutants.yaml")
 

@@ -11,7 +11,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import yaml
-from contract import spec
+
+from tools import spec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +23,8 @@ GENERATED = spec.ROOT / "generated" / "dcs_sessions_api"
 def generate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run what `make generate` and `make check-generated` run."""
     return subprocess.run(
-        [sys.executable, spec.ROOT / "tools" / "generate.py", *arguments],
+        [sys.executable, "-m", "tools.generate", *arguments],
+        cwd=spec.ROOT,
         capture_output=True,
         text=True,
         check=False,

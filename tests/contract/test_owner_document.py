@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from contract import spec
 from contract.facts import Fact, garble, states
+
+from tools import spec
 
 P = "ScanClients.parameters"
 REQUEST = "ScanClients.requestBody"

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from contract import spec
 from contract.facts import Fact, garble, states
 from huaweicloudsdkdcs.v2.region.dcs_region import DcsRegion
+
+from tools import spec
 
 INSTANCE = "/v2/{project_id}/instances/{instance_id}"
 PAGES = "https://support.huaweicloud.com/intl/en-us/api-dcs"

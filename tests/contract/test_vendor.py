@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from contract import spec
 from huaweicloudsdkdcs.v2 import model
 from huaweicloudsdkdcs.v2.dcs_client import DcsClient
 
+from tools import spec
+
 if TYPE_CHECKING:
-    from contract.spec import Node
+    from tools.spec import Node
 
 API = spec.load()
 OPERATIONS = spec.operations(API)
