@@ -1,0 +1,168 @@
+"""`make breaking` finds what breaks others, and only that."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from contract import mutants
+from contract.mutants import Mutant
+
+from tools import breaking, spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BREAKING = [fault for fault in mutants.faults() if fault.breaks]
+
+
+def named(mutant: Mutant) -> str:
+    return mutant.name
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("fault", BREAKING, ids=named)
+def test_fault_is_found(fault: Mutant) -> None:
+    api = spec.load()
+    found = breaking.breaks(api, fault.apply(api))
+    assert fault.breaks in {each.who for each in found}
+    known = {*spec.operations(api), breaking.ALL}
+    assert {each.operation for each in found} <= known
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("change", mutants.harmless(), ids=named)
+def test_harmless_change_is_let_through(change: Mutant) -> None:
+    api = spec.load()
+    assert not breaking.breaks(api, change.apply(api))
+
+
+@pytest.mark.parametrize("mutant", [*mutants.faults(), *mutants.harmless()], ids=named)
+def test_mutant_changes_the_contract(mutant: Mutant) -> None:
+    api = spec.load()
+    assert mutant.apply(api) != api
+    assert api == spec.load()
+
+
+def test_mutants_are_many_and_each_has_its_name() -> None:
+    names = [mutant.name for mutant in [*mutants.faults(), *mutants.harmless()]]
+    assert len(names) == len(set(names))
+    assert len(BREAKING) >= 25
+
+
+def test_only_its_first_level_is_seen_of_a_schema_within_itself() -> None:
+    api = spec.load()
+    job = api["components"]["schemas"]["Job"]
+    job["properties"]["parent"] = {"$ref": "#/components/schemas/Job"}
+    answer = breaking.flat(api)["paths"]["/v2/{project_id}/jobs/{job_id}"]["get"]["responses"][
+        "200"
+    ]
+    properties = answer["content"]["application/json"]["schema"]["properties"]
+    assert properties["parent"] == {}
+    assert properties["job_id"]["type"] == "string"
+
+
+# The command
+
+
+def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tools.breaking", *arguments],
+        cwd=spec.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def write(path: Path, api: spec.Node) -> Path:
+    path.write_text(json.dumps(api), encoding="utf-8")
+    return path
+
+
+@pytest.mark.node
+@pytest.mark.parametrize(
+    ("before", "after", "code"),
+    [("0.1.0", "0.1.9", 1), ("0.1.0", "0.2.0", 0), ("1.4.2", "1.5.0", 1), ("1.4.2", "2.0.0", 0)],
+)
+def test_a_break_needs_its_version(before: str, after: str, code: int, tmp_path: Path) -> None:
+    version = "info.version"
+    old = Mutant("", set={version: before}).apply(spec.load())
+    new = Mutant("", set={version: after}, remove=["ScanClients.responses.404"]).apply(spec.load())
+    files = [write(tmp_path / "old.json", old), write(tmp_path / "new.json", new)]
+    result = command("--base", files[0], "--spec", files[1])
+    assert result.returncode == code, result.stderr
+    assert "breaks readers of ScanClients: Response `404` was removed." in result.stdout
+    assert ("info.version has to be" in result.stderr) == bool(code)
+
+
+def test_a_base_that_is_not_there_is_named() -> None:
+    result = command("--base", "no-such-release")
+    assert result.returncode == 2
+    assert "no-such-release is no file, and no revision" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+# The last release
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with two commits, of which the first brings an operation."""
+    monkeypatch.setattr(spec, "ROOT", tmp_path)
+    for name in ("author", "committer"):
+        monkeypatch.setenv(f"GIT_{name.upper()}_NAME", "Somebody")
+        monkeypatch.setenv(f"GIT_{name.upper()}_EMAIL", "somebody@example.org")
+    git(tmp_path, "init", "--quiet")
+    commit(tmp_path, "operationId: ScanClients")
+    commit(tmp_path, "operationId: ScanClients # changed")
+    return tmp_path
+
+
+def git(folder: Path, *arguments: str) -> str:
+    run = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return run.stdout.strip()
+
+
+def commit(folder: Path, text: str) -> None:
+    (folder / "openapi.yaml").write_text(text, encoding="utf-8")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "Change")
+
+
+def test_before_the_first_release_it_is_the_first_operation(clone: Path) -> None:
+    assert breaking.last_release() == git(clone, "rev-parse", "--short", "HEAD^")
+
+
+def test_it_is_the_last_tag(clone: Path) -> None:
+    git(clone, "tag", "v0.1.0")
+    commit(clone, "more")
+    git(clone, "tag", "other")
+    assert breaking.last_release() == "v0.1.0"
+
+
+def test_it_is_the_tag_before_on_the_commit_of_a_release(clone: Path) -> None:
+    git(clone, "tag", "v0.1.0")
+    commit(clone, "more")
+    git(clone, "tag", "v0.2.0")
+    assert breaking.last_release() == "v0.1.0"
+
+
+def test_a_shallow_clone_is_no_base(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git(clone, "clone", "--quiet", "--depth=1", f"file://{clone}", "shallow")
+    monkeypatch.setattr(spec, "ROOT", clone / "shallow")
+    with pytest.raises(breaking.NoBaseError, match="not the whole history"):
+        breaking.last_release()
+
+
+def test_a_folder_without_history_is_no_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spec, "ROOT", tmp_path)
+    with pytest.raises(breaking.NoBaseError, match="no clone"):
+        breaking.last_release()

@@ -1,0 +1,259 @@
+"""Compare openapi.yaml with the last release: whom does it break, and does its version say so?
+
+The last release is the last tag `v*`, not counting one of the commit itself; before the first, it
+is the commit that brought the first operation. Most of the comparison is Redocly's. It overlooks
+changes of defaults, of the names of path parameters and of servers, and fields that requests lose,
+so those are looked for here. tests/contract/mutants.yaml has what has to be found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tools import spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tools.spec import Node
+
+REDOCLY = spec.ROOT / "tools" / "node_modules" / ".bin" / "redocly"
+CONFIG = spec.ROOT / "tools" / "redocly.yaml"
+ALL = "all operations"
+
+
+class NoBaseError(Exception):
+    """There is nothing to compare with."""
+
+
+class Break(NamedTuple):
+    """What breaks whom: the callers of an operation, or the readers of its answers."""
+
+    what: str
+    who: str
+    operation: str
+
+
+def breaks(base: Node, new: Node) -> list[Break]:
+    """What a change of the contract breaks."""
+    base, new = flat(base), flat(new)
+    return sorted({*redocly(base, new), *overlooked(base, new)})
+
+
+def flat(api: Node) -> Node:
+    """A description without references, so that a change is seen at the operations it changes."""
+
+    def follow(node: Node, parents: tuple[int, ...] = ()) -> Node:
+        node = spec.resolve(api, node)
+        if id(node) in parents:
+            return {}  # A schema within itself: what changes in it is seen on the first level.
+        parents = (*parents, id(node))
+        if isinstance(node, dict):
+            return {key: follow(value, parents) for key, value in node.items()}
+        if isinstance(node, list):
+            return [follow(item, parents) for item in node]
+        return node
+
+    paths: Node = {}
+    for operation in spec.operations(api).values():
+        own = {**operation.definition, "parameters": operation.parameters}
+        paths.setdefault(operation.path, {})[operation.method] = follow(own)
+    schemes = {"securitySchemes": api.get("components", {}).get("securitySchemes", {})}
+    return {**api, "paths": paths, "components": schemes}
+
+
+def redocly(base: Node, new: Node) -> Iterator[Break]:
+    """The breaks that `redocly diff` finds between descriptions without references."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, name) for name in ("base.json", "new.json")]
+        for file, api in zip(files, (base, new), strict=True):
+            file.write_text(json.dumps(api), encoding="utf-8")
+        run = subprocess.run(
+            [REDOCLY, "diff", *files, f"--config={CONFIG}", "--format=json", "--fail-on=none"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if run.returncode:
+        raise RuntimeError(run.stderr)
+    for change in json.loads(run.stdout)["changes"]:
+        for verdict in change["verdicts"]:
+            if verdict["impact"] == "major":
+                yield from located(base, new, change, verdict["message"])
+
+
+def located(base: Node, new: Node, change: Node, message: str) -> Iterator[Break]:
+    """Whom a change that Redocly has found breaks, and where in the operation it is."""
+    top, *steps = (s.replace("~1", "/").replace("~0", "~") for s in change["path"].split("/")[1:])
+    if top != "paths" or not steps:
+        yield Break(message, "callers", ALL)
+        return
+    path, method, *place = [*steps, None] if len(steps) == 1 else steps
+    who = "callers"
+    if place[:1] == ["parameters"] and len(place) > 1:
+        side = base if change["kind"] == "removed" else new
+        place[1] = side["paths"][path][method]["parameters"][int(place[1])]["name"]
+    elif place[:1] == ["responses"]:
+        who = "readers"
+        # The status is left out, so that what all errors share is told once.
+        del place[:2]
+    what = f"{message} ({' '.join(place)})" if place else message
+    for each, operation in (base["paths"].get(path) or new["paths"][path]).items():
+        if each == (method or each):
+            yield Break(what, who, operation["operationId"])
+
+
+def overlooked(base: Node, new: Node) -> Iterator[Break]:
+    """The breaks that `redocly diff` overlooks."""
+    after = {place(operation): operation for operation in spec.operations(new).values()}
+    for name, old in spec.operations(base).items():
+        now = after.get(place(old))
+        if now is None:
+            continue
+        if old.path != now.path:
+            yield Break(
+                f"Arguments of the generated function changed: {old.path} is now {now.path}.",
+                "callers",
+                name,
+            )
+        inputs = dict(requests(now))
+        for where, schema in requests(old):
+            if where not in inputs:
+                # Redocly sees a parameter that is gone, but no field that is.
+                if where.startswith("body"):
+                    yield Break(f"`{where}` is gone.", "callers", name)
+            elif "default" in schema and inputs[where].get("default") != schema["default"]:
+                yield Break(
+                    f"Default of `{where}` changed from `{schema['default']}` "
+                    f"to `{inputs[where].get('default', 'none')}`.",
+                    "callers",
+                    name,
+                )
+    for server in set(servers(base)) - set(servers(new)):
+        yield Break(f"Server `{server}` is gone.", "callers", ALL)
+
+
+def place(operation: spec.Operation) -> tuple[str, str]:
+    """Where an operation is to be called, whatever the parts of its path are called."""
+    return operation.method, re.sub(r"{\w+}", "{}", operation.path)
+
+
+def requests(operation: spec.Operation) -> Iterator[tuple[str, Node]]:
+    """All that a request is made of, by name, with its schema."""
+    for parameter in operation.parameters:
+        yield f"{parameter['in']} {parameter['name']}", parameter["schema"]
+    for media in operation.definition.get("requestBody", {}).get("content", {}).values():
+        yield from fields("body", media["schema"])
+
+
+def fields(where: str, schema: Node) -> Iterator[tuple[str, Node]]:
+    """A schema and all that it consists of."""
+    yield where, schema
+    for name, field in schema.get("properties", {}).items():
+        yield from fields(f"{where}.{name}", field)
+    if "items" in schema:
+        yield from fields(f"{where}[]", schema["items"])
+
+
+def servers(api: Node) -> Iterator[str]:
+    """The addresses of the servers, one for each value that is listed for a variable."""
+    for server in api["servers"]:
+        yield server["url"]
+        for name, variable in server.get("variables", {}).items():
+            for value in variable.get("enum", ()):
+                yield server["url"].replace(f"{{{name}}}", value)
+
+
+def git(*arguments: str) -> str | None:
+    """What git says, or None where it cannot say it."""
+    try:
+        run = subprocess.run(
+            ["git", *arguments],  # noqa: S607
+            cwd=spec.ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return None
+    return run.stdout.strip() if run.returncode == 0 else None
+
+
+def last_release() -> str:
+    """The revision of the last release, or of the first description."""
+    here = git("describe", "--tags", "--exact-match", "--match=v[0-9]*")
+    tag = git("describe", "--tags", "--abbrev=0", "--match=v[0-9]*", "HEAD^" if here else "HEAD")
+    if tag:
+        return tag
+    if git("rev-parse", "--is-shallow-repository") == "true":
+        raise NoBaseError(
+            "this clone has no tag v* and not the whole history (git fetch --unshallow)"
+        )
+    brought = ("log", "--format=%h", "-SoperationId: ScanClients", "--", spec.SPEC.name)
+    first = (git(*brought) or "").split()
+    if not first:
+        raise NoBaseError("this is no clone that has a tag v* or the history of openapi.yaml")
+    return first[-1]
+
+
+def read_base(base: str) -> Node:
+    """The description that a file is, or that a revision has."""
+    if Path(base).is_file():
+        return spec.load(Path(base))
+    text = git("show", f"{base}:{spec.SPEC.name}")
+    if text is None:
+        raise NoBaseError(f"{base} is no file, and no revision that has {spec.SPEC.name}")
+    return spec.parse(text)
+
+
+def version(api: Node) -> tuple[int, ...]:
+    """The numbers of a version, without what may follow them."""
+    return tuple(int(number) for number in re.findall(r"\d+", api["info"]["version"])[:3])
+
+
+def next_version(old: tuple[int, ...]) -> tuple[int, ...]:
+    """The first version that may break what this one promised: the next major, below 1 minor."""
+    return (old[0] + 1, 0, 0) if old[0] else (0, old[1] + 1, 0)
+
+
+def main() -> int:
+    """Run the command line; the result is the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--base", default="", help="tag, commit or file to compare with")
+    parser.add_argument("--spec", type=Path, default=spec.SPEC, help="description to judge")
+    arguments = parser.parse_args()
+    new = spec.load(arguments.spec)
+    try:
+        name = arguments.base or last_release()
+        base = read_base(name)
+    except NoBaseError as error:
+        print(f"Nothing to compare with: {error}.", file=sys.stderr)
+        print("Name a base: make breaking BASE=<tag, commit or file>", file=sys.stderr)
+        return 2
+    found = breaks(base, new)
+    # The breaks are in order, so that those of one kind stand together.
+    for (what, who), group in itertools.groupby(found, key=lambda each: (each.what, each.who)):
+        print(f"breaks {who} of {', '.join(each.operation for each in group)}: {what}")
+    old, now = version(base), version(new)
+    changes = f"{len(found)} breaking changes" if found else "No breaking change"
+    print(f"{changes} from {name} ({base['info']['version']}) to {new['info']['version']}.")
+    needed = next_version(old) if found else old
+    if now < needed:
+        print(
+            f"info.version has to be {'.'.join(map(str, needed))} or higher for that.",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
