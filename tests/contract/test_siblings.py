@@ -126,6 +126,7 @@ FACTS = [
     ),
     Fact("ListClients time is plain text", f"{PAGE}.properties.time.type", "string"),
     Fact("ListClients count is a number", f"{PAGE}.properties.count.type", "integer"),
+    Fact("count may exceed 32 bits", f"{PAGE}.properties.count.format", "int64"),
     Fact("ListClients clients is a list", f"{PAGE}.properties.clients.type", "array"),
     *(
         Fact(f"a session has {name}, text", f"{SESSION}.{name}.type", "string")
@@ -197,7 +198,7 @@ FACTS = [
     # ShowNodesInformation
     Fact("the list of nodes names the instance", f"{NODES}.properties.instance_id.type", "string"),
     Fact("total is a number", f"{NODES}.properties.total.type", "integer"),
-    Fact("a node surely has its ID alone", f"{NODE}.required", ["node_id"]),
+    Fact("total has 32 bits", f"{NODES}.properties.total.format", "int32"),
     *(
         Fact(f"a node has {n}: {t}", f"{NODE}.properties.{n}.type", t)
         for n, t in NODE_FIELDS.items()
@@ -307,6 +308,27 @@ def test_schema_has_these_fields_and_no_other(schema: str, fields: set[str]) -> 
 )
 def test_any_text_may_come(values: str) -> None:
     assert set(spec.at(spec.load(), values)) <= {"type", "description", "examples", "x-source-note"}
+
+
+# What every example of the vendor has, and so what a reader may count on.
+REQUIRED = {
+    "ScanStarted": ["job_id"],
+    "KillAllStarted": ["job_id"],
+    "SessionPage": ["time", "clients", "count"],
+    "Session": [],
+    "Job": ["job_id", "status"],
+    "NodeList": ["instance_id", "total", "nodes"],
+    "Node": ["node_id"],
+    "NodeDimension": [],
+    "Error": ["error_code", "error_msg"],
+    "GatewayError": ["error_code", "error_msg", "request_id"],
+}
+
+
+@pytest.mark.parametrize("schema", REQUIRED)
+def test_an_answer_surely_has(schema: str) -> None:
+    definition = spec.load()["components"]["schemas"][schema]
+    assert definition.get("required", []) == REQUIRED[schema]
 
 
 def test_regions_are_those_of_the_vendor() -> None:

@@ -126,6 +126,19 @@ def test_models_are_open() -> None:
             assert node.get("additionalProperties", True) is not False, path
 
 
+def test_there_are_no_limits_but_the_vendors() -> None:
+    limits = {"pattern", "multipleOf", "uniqueItems"} | {
+        f"{end}{what}"
+        for end in ("min", "max", "exclusiveMin", "exclusiveMax")
+        for what in ("imum", "Length", "Items", "Properties")
+    }
+    found = ["/".join(path) for path, _ in spec.walk(API) if path and path[-1] in limits]
+    query = "paths//v2/{project_id}/instances/{instance_id}/clients/get/parameters"
+    assert all(where.startswith(query) for where in found), found
+    # Of offset and limit, as test_siblings.py has them.
+    assert [where.rpartition("/")[2] for where in found] == ["minimum", "minimum", "maximum"]
+
+
 def test_only_requests_have_enums() -> None:
     # The vendor adds values to its answers without notice.
     order = spec.at(API, "ListClients.parameters.order.schema.enum")
