@@ -106,9 +106,9 @@ def located(base: Node, new: Node, change: Node, message: str) -> Iterator[Break
         # The status is left out, so that what all errors share is told once.
         del place[:2]
     what = f"{message} ({' '.join(place)})" if place else message
-    for each, operation in (base["paths"].get(path) or new["paths"][path]).items():
-        if each == (method or each):
-            yield Break(what, who, operation["operationId"])
+    operations = {**new["paths"].get(path, {}), **base["paths"].get(path, {})}
+    for each in [method] if method else operations:
+        yield Break(what, who, operations[each]["operationId"])
 
 
 def overlooked(base: Node, new: Node) -> Iterator[Break]:
