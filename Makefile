@@ -33,30 +33,33 @@ tools/node_modules/.ready: tools/package.json tools/package-lock.json tools/.npm
 tools: tools/node_modules/.ready ## Install the tools that need Node.js
 
 .PHONY: generate
-generate: $(VENV)/.ready ## Make the Python client in generated/ from openapi.yaml
-	rm -rf build/generate && mkdir -p build/generate
-	PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --path openapi.yaml --config generator-config.yaml \
-		--meta none --output-path build/generate/dcs_sessions_api --fail-on-warning
-	touch build/generate/dcs_sessions_api/py.typed
-	rm -rf $(GENERATED) && mkdir -p generated && mv build/generate/dcs_sessions_api $(GENERATED)
-	$(BIN)/python -c "$$UNASYNC"
-	$(BIN)/ruff check --quiet --select I,F401 --fix src/dcs_sessions/_sync && $(BIN)/ruff format --quiet src/dcs_sessions/_sync
+generate: $(VENV)/.ready ## Make generated/ from openapi.yaml, and the sync client of the async one
+	$(BIN)/python -m tools.generate
 
-# The sync client is the async one without await, so neither is written twice.
-define UNASYNC
-import pathlib, shutil, unasync
-shutil.rmtree("src/dcs_sessions/_sync", ignore_errors=True)
-names = {
-    "AsyncClient": "Client",
-    "AsyncRawClient": "RawClient",
-    "AsyncRetrying": "Retrying",
-    "_async": "_sync",
-    "_transport_aiohttp": "_transport_httpx",
-}
-files = [str(path.resolve()) for path in pathlib.Path("src/dcs_sessions/_async").glob("*.py")]
-unasync.unasync_files(files, [unasync.Rule("/_async/", "/_sync/", names)])
-endef
-export UNASYNC
+.PHONY: check-generated
+check-generated: $(VENV)/.ready ## Check that both are what `make generate` makes
+	$(BIN)/python -m tools.generate --check
+
+.PHONY: lint
+lint: tools/node_modules/.ready ## Check the rules and the format of openapi.yaml
+	$(TOOLS)/redocly lint openapi.yaml --config tools/redocly.yaml
+	$(TOOLS)/spectral lint openapi.yaml --ruleset tools/spectral.yaml --fail-severity hint
+	@$(TOOLS)/prettier --config tools/prettier.yaml --check $(FORMATTED) || { echo 'Run `make format`.' >&2; exit 1; }
+
+.PHONY: breaking
+breaking: $(VENV)/.ready tools/node_modules/.ready ## Compare openapi.yaml with the last release (or BASE=...)
+	$(BIN)/python -m tools.breaking --base '$(BASE)'
+
+.PHONY: mock
+mock: tools/node_modules/.ready ## Serve the examples of openapi.yaml on PORT=4010
+	@node -e 'require("net").createServer().once("error", (e) => { console.error(`$(PORT): $${e.code}. Choose another port: make mock PORT=...`); process.exit(1) }).listen($(PORT), "127.0.0.1", function () { this.close() })'
+	$(TOOLS)/prism mock --host 127.0.0.1 --port $(PORT) openapi.yaml
+
+.PHONY: format
+format: $(VENV)/.ready tools/node_modules/.ready ## Give all files their canonical format
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+	$(TOOLS)/prettier --config tools/prettier.yaml --write $(FORMATTED)
 
 .PHONY: check
 check: $(VENV)/.ready ## Lint and check the types of everything
@@ -69,9 +72,10 @@ check: $(VENV)/.ready ## Lint and check the types of everything
 demo: $(VENV)/.ready ## See the sessions of a real Valkey, and end one of them
 	@$(BIN)/python examples/demo.py
 
+# The tests that need Node.js are skipped where it is not, but never in CI.
 .PHONY: test
-test: $(VENV)/.ready ## Run the tests
-	$(BIN)/pytest -n 2
+test: $(VENV)/.ready $(if $(CI)$(shell command -v npm),tools/node_modules/.ready) ## Run the tests
+	$(BIN)/pytest --numprocesses auto
 
 .PHONY: bench
 bench: $(VENV)/.ready ## Measure the client against its peers

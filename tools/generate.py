@@ -1,8 +1,7 @@
-"""Make the Python client in generated/ from openapi.yaml, or check that it is what would be made.
+"""Make generated/ from openapi.yaml and the sync client of the async one, or check that they are.
 
-Both go the same way: the client is made whole in a fresh folder, which then takes the place of the
-old one or is compared with it. So nothing stays of an operation that is gone, and a failure
-changes nothing.
+Both go the same way: each is made whole in a fresh folder, which then takes the place of the old
+one or is compared with it. So nothing stays of what is gone, and a failure changes nothing.
 """
 
 from __future__ import annotations
@@ -17,12 +16,29 @@ import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import unasync
 
 from tools.spec import ROOT, SPEC
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CONFIG = ROOT / "generator-config.yaml"
 OUTPUT = ROOT / "generated" / "dcs_sessions_api"
 PROVENANCE = "provenance.json"
+
+ASYNC = ROOT / "src" / "dcs_sessions" / "_async"
+SYNC = ROOT / "src" / "dcs_sessions" / "_sync"
+# Besides `await` and its kin, what is called otherwise in the sync client.
+_SYNC_NAMES = {
+    "AsyncClient": "Client",
+    "AsyncRawClient": "RawClient",
+    "AsyncRetrying": "Retrying",
+    "_async": "_sync",
+    "_transport_aiohttp": "_transport_httpx",
+}
 
 
 def provenance(spec: Path) -> str:
@@ -34,6 +50,25 @@ def provenance(spec: Path) -> str:
     }
     facts |= {tool: version(tool) for tool in ("openapi-python-client", "ruff")}
     return json.dumps(facts, indent=2) + "\n"
+
+
+def make_sync(output: Path) -> None:
+    """Make the sync client, which is the async one without `await`, in a folder that is not there.
+
+    It is formatted by our own rules, since it stands among our own code.
+    """
+    shutil.copytree(ASYNC, output, ignore=shutil.ignore_patterns("__pycache__"))
+    files = [str(path) for path in output.glob("*.py")]
+    here = f"{output}{os.sep}"
+    unasync.unasync_files(files, [unasync.Rule(here, here, _SYNC_NAMES)])
+    ruff = Path(sys.executable).parent / "ruff"
+    for command in (["check", "--fix-only", "--select=F401,I"], ["format"]):
+        config = ROOT / "pyproject.toml"
+        subprocess.run(
+            [ruff, *command, "--quiet", "--no-cache", "--config", config, output],
+            check=True,
+            stdout=sys.stderr,
+        )
 
 
 def make(spec: Path, output: Path) -> None:
@@ -80,26 +115,34 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--check", action="store_true", help="change nothing, only compare")
     parser.add_argument("--spec", type=Path, default=SPEC, help="description to read")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder of the client")
+    parser.add_argument("--output", type=Path, help="make only the client, in this folder")
     arguments = parser.parse_args()
+    makers: dict[Path, Callable[[Path], None]] = {
+        arguments.output or OUTPUT: lambda folder: make(arguments.spec, folder)
+    }
+    if arguments.output is None:
+        makers[SYNC] = make_sync
     with tempfile.TemporaryDirectory() as folder:
-        fresh = Path(folder) / "client"
+        fresh = {output: Path(folder) / output.name for output in makers}
         try:
-            make(arguments.spec, fresh)
+            for output, maker in makers.items():
+                maker(fresh[output])
         except subprocess.CalledProcessError:
-            print("No client made: the generator failed or warned, see above.", file=sys.stderr)
+            print("Nothing made: a tool failed or warned, see above.", file=sys.stderr)
             return 1
         if not arguments.check:
-            shutil.rmtree(arguments.output, ignore_errors=True)
-            arguments.output.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(fresh, arguments.output)
+            for output, made in fresh.items():
+                shutil.rmtree(output, ignore_errors=True)
+                output.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(made, output)
             return 0
-        found = differences(fresh, arguments.output)
-    if found:
-        print(f"{arguments.output} is not what {arguments.spec.name} makes:", file=sys.stderr)
-        print(*(f"  {line}" for line in found), sep="\n", file=sys.stderr)
-        print("Run `make generate` and commit generated/.", file=sys.stderr)
-    return 1 if found else 0
+        found = {output: differences(made, output) for output, made in fresh.items()}
+    for output, lines in found.items():
+        if lines:
+            print(f"{output} is not what it is made from:", file=sys.stderr)
+            print(*(f"  {line}" for line in lines), sep="\n", file=sys.stderr)
+            print("Run `make generate` and commit the difference.", file=sys.stderr)
+    return 1 if any(found.values()) else 0
 
 
 if __name__ == "__main__":

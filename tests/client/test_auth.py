@@ -9,11 +9,11 @@ from pathlib import Path
 import httpx
 import orjson
 import pytest
-from support.both import Both
-from support.scripted import ScriptedServer, answer
 
 import dcs_sessions
 from dcs_sessions import AkSkAuth, ConfigurationError, EcsMetadataAuth, TokenAuth
+from support.both import Both
+from support.scripted import ScriptedServer, answer
 
 JOB = answer(200, {"job_id": "j", "status": "SUCCESS"})
 EXPIRED = answer(401, {"error_code": "APIGW.0307", "error_msg": "must be updated"})

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.both import Both
-from support.scripted import ScriptedServer, answer
 
 import dcs_sessions
 from dcs_sessions import InvalidArgumentError
+from support.both import Both
+from support.scripted import ScriptedServer, answer
 
 ROW = {
     "id": "11677",

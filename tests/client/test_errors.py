@@ -8,11 +8,11 @@ from email.utils import formatdate
 from time import time
 
 import pytest
-from support.both import Both
-from support.scripted import ScriptedServer, answer, hang_up, reset, send, silence
 
 import dcs_sessions
 from dcs_sessions import ApiConnectionError, ApiError, UnexpectedResponseError
+from support.both import Both
+from support.scripted import ScriptedServer, answer, hang_up, reset, send, silence
 
 REFUSED = {"error_code": "DCS.0000", "error_msg": "No.", "error_ext_msg": None}
 

@@ -9,13 +9,13 @@ import sys
 import threading
 
 import pytest
-from support.both import Both
-from support.scripted import ScriptedServer, answer, hang_up
 
 import dcs_sessions
 from dcs_sessions import AsyncClient, Client, TokenAuth
 from dcs_sessions._async._raw import AsyncRawClient
 from dcs_sessions._sync._raw import RawClient
+from support.both import Both
+from support.scripted import ScriptedServer, answer, hang_up
 
 JOB = answer(200, {"job_id": "j", "status": "SUCCESS"}, {"X-Request-Id": "r-1"})
 

@@ -6,11 +6,11 @@ import logging
 import time
 
 import pytest
-from support.both import AnyClient, Both
-from support.scripted import ScriptedServer, Step, answer, hang_up, reset
 
 import dcs_sessions
 from dcs_sessions import Retry
+from support.both import AnyClient, Both
+from support.scripted import ScriptedServer, Step, answer, hang_up, reset
 
 FAST = Retry(attempts=3, wait_initial=0.01, wait_jitter=0)
 JOB = answer(200, {"job_id": "j", "status": "SUCCESS"})

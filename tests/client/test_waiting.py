@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.both import Both
-from support.scripted import Received, ScriptedServer, Step, answer
 
 import dcs_sessions
 from dcs_sessions import Retry
+from support.both import Both
+from support.scripted import Received, ScriptedServer, Step, answer
 
 STARTED = answer(200, {"job_id": "j"})
 BUSY = answer(400, {"error_code": "DCS.4957", "error_msg": "not in this state"})

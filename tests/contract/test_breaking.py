@@ -8,9 +8,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from contract import mutants
 from contract.mutants import Mutant
-
 from tools import breaking, spec
 
 if TYPE_CHECKING:

@@ -10,8 +10,10 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import pytest
 import yaml
 
+import tools.generate
 from tools import spec
 
 if TYPE_CHECKING:
@@ -87,7 +89,7 @@ def test_a_warning_of_the_generator_fails_and_changes_nothing(tmp_path: Path) ->
     result = generate("--spec", changed_spec(tmp_path, api), "--output", client)
     assert result.returncode == 1
     assert "application/x-unknown" in result.stderr
-    assert "No client made" in result.stderr
+    assert "Nothing made" in result.stderr
     assert (client / "api" / "sessions" / "hang_up_clients.py").exists()
 
 
@@ -100,3 +102,15 @@ def test_provenance() -> None:
         },
         **{tool: version(tool) for tool in ("openapi-python-client", "ruff")},
     }, "run `make generate` and commit generated/"
+
+
+def test_the_sync_client_is_checked_as_well(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sync = tmp_path / "_sync"
+    shutil.copytree(spec.ROOT / "src" / "dcs_sessions" / "_sync", sync)
+    monkeypatch.setattr("tools.generate.SYNC", sync)
+    monkeypatch.setattr(sys, "argv", ["generate", "--check"])
+    assert tools.generate.main() == 0
+    (sync / "_raw.py").write_text("# edited\n", encoding="utf-8")
+    assert tools.generate.main() == 1

@@ -8,8 +8,8 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from contract.mutants import Mutant
 
+from contract.mutants import Mutant
 from tools import spec
 
 if TYPE_CHECKING:

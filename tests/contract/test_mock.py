@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+
 from dcs_sessions_api import AuthenticatedClient
 from dcs_sessions_api.api.jobs import show_job_info
 from dcs_sessions_api.api.nodes import show_nodes_information
@@ -31,7 +32,6 @@ from dcs_sessions_api.models import (
     ScanStarted,
     SessionPage,
 )
-
 from tools import spec
 
 if TYPE_CHECKING:

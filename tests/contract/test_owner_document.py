@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from contract.facts import Fact, garble, states
 
+from contract.facts import Fact, garble, states
 from tools import spec
 
 P = "ScanClients.parameters"

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from contract.facts import Fact, garble, states
 from huaweicloudsdkdcs.v2.region.dcs_region import DcsRegion
 
+from contract.facts import Fact, garble, states
 from tools import spec
 
 INSTANCE = "/v2/{project_id}/instances/{instance_id}"
