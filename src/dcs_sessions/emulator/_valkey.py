@@ -105,6 +105,7 @@ def _spawn(port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
         *("--appendonly", "no"),
         # A replica would otherwise write what it gets from its master to a file.
         *("--repl-diskless-load", "swapdb"),
+        *("--repl-diskless-sync-delay", "0"),
         # Valkey takes fewer by itself where the limit of open files is lower.
         *("--maxclients", "20000"),
         *("--tcp-backlog", "2048"),

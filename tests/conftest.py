@@ -1,0 +1,19 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dcs_sessions.emulator import Emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def dcs() -> Iterator[Emulator]:
+    """A local DCS with two nodes, shared: for tests that do not mind what others do to it."""
+    with Emulator(nodes=2) as emulator:
+        yield emulator

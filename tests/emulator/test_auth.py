@@ -1,0 +1,271 @@
+"""Who is let in, to what."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from dcs_sessions import _signing
+from dcs_sessions.emulator import (
+    EXPIRED_TOKEN,
+    INSTANCE_ID,
+    OTHER_PROJECT_ID,
+    OTHER_PROJECT_TOKEN,
+    PROJECT_ID,
+    Credentials,
+    Emulator,
+    node_id,
+)
+from dcs_sessions.emulator._auth import Caller, Throttle
+
+if TYPE_CHECKING:
+    from emulator.conftest import Api, MakeApi, MakeDcs
+
+INSTANCE = f"/v2/{PROJECT_ID}/instances/{INSTANCE_ID}"
+NODE = {"node_id": node_id(0)}
+# Every operation, and whether it kills.
+OPERATIONS: list[tuple[str, str, dict[str, Any] | None, bool]] = [
+    ("POST", f"{INSTANCE}/clients", NODE, False),
+    ("GET", f"{INSTANCE}/clients?node_id={node_id(0)}", None, False),
+    ("POST", f"{INSTANCE}/clients/kill", {**NODE, "client_addrs": ["1.2.3.4:5"]}, True),
+    ("POST", f"{INSTANCE}/clients/kill-all", NODE, True),
+    ("GET", f"{INSTANCE}/logical-nodes", None, False),
+    ("GET", f"/v2/{PROJECT_ID}/jobs/{'0' * 32}", None, False),
+]
+every_operation = pytest.mark.parametrize(
+    ("method", "target", "body", "kills"), OPERATIONS, ids=lambda value: str(value)[-30:]
+)
+
+
+def error(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["error_code"]
+
+
+def ask(dcs: Emulator, method: str, target: str, **arguments: Any) -> httpx.Response:
+    return httpx.request(method, dcs.endpoint + target, trust_env=False, **arguments)
+
+
+@every_operation
+def test_tokens(
+    dcs: Emulator, method: str, target: str, body: dict[str, Any] | None, kills: bool
+) -> None:
+    def with_token(token: str | None) -> httpx.Response:
+        headers = {} if token is None else {"X-Auth-Token": token}
+        return ask(dcs, method, target, json=body, headers=headers)
+
+    assert error(with_token(None)) == (401, "DCS.1003")
+    assert error(with_token("")) == (401, "DCS.1003")
+    assert error(with_token("wrong")) == (401, "DCS.1001")
+    assert error(with_token(dcs.token + "x")) == (401, "DCS.1001")
+    assert error(with_token(EXPIRED_TOKEN)) == (401, "DCS.1002")
+    assert error(with_token(OTHER_PROJECT_TOKEN)) == (401, "DCS.1004")
+    refused = with_token(dcs.noaccess_token)
+    assert error(refused) == (403, "DCS.2007")
+    assert "Policy does not allow dcs:" in refused.json()["error_msg"]
+    if kills:
+        readonly = with_token(dcs.readonly_token)
+        assert error(readonly) == (403, "DCS.2007")
+        assert "dcs:clients:kill" in readonly.json()["error_msg"]
+    else:
+        assert with_token(dcs.readonly_token).status_code not in (401, 403)
+
+
+@every_operation
+def test_a_token_for_another_project_in_the_path(
+    dcs: Emulator, method: str, target: str, body: dict[str, Any] | None, kills: bool
+) -> None:
+    target = target.replace(PROJECT_ID, OTHER_PROJECT_ID)
+    headers = {"X-Auth-Token": dcs.token}
+    assert error(ask(dcs, method, target, json=body, headers=headers)) == (401, "DCS.1004")
+
+
+def test_project_header_must_fit(shared: Api) -> None:
+    path = f"{shared.instance}/logical-nodes"
+    wrong = shared.http.get(path, headers={"X-Project-Id": OTHER_PROJECT_ID})
+    assert error(wrong) == (401, "DCS.1004")
+    assert shared.http.get(path, headers={"X-Project-Id": PROJECT_ID}).status_code == 200
+
+
+class Signed:
+    """A signed request that can be spoilt before it is sent."""
+
+    def __init__(self, dcs: Emulator) -> None:
+        self.dcs = dcs
+        self.method = "POST"
+        self.target = f"{INSTANCE}/clients"
+        self.body = b'{"node_id": "%s"}' % node_id(0).encode()
+        self.headers = {
+            "Host": dcs.endpoint.removeprefix("http://"),
+            "Content-Type": "application/json",
+            "X-Project-Id": PROJECT_ID,
+            "X-Sdk-Date": datetime.now(UTC).strftime(_signing.DATE_FORMAT),
+        }
+        self.ak, self.sk = dcs.ak, dcs.sk
+
+    def sign(self) -> Signed:
+        self.headers["Authorization"] = _signing.sign(
+            self.method,
+            self.target,
+            self.headers.items(),
+            self.body,
+            access_key=self.ak,
+            secret_key=self.sk,
+        )
+        return self
+
+    def send(self) -> httpx.Response:
+        return ask(
+            self.dcs, self.method, self.target, content=self.body or None, headers=self.headers
+        )
+
+
+@pytest.fixture
+def request_(dcs: Emulator) -> Signed:
+    return Signed(dcs)
+
+
+def test_a_signature_is_taken(request_: Signed) -> None:
+    assert request_.sign().send().status_code == 200
+
+
+def test_a_signature_over_query_and_no_body(request_: Signed) -> None:
+    request_.method, request_.body = "GET", b""
+    request_.target = f"{INSTANCE}/clients?node_id={node_id(1)}&addr=a%20b%2F~&limit=5&sort=name"
+    response = request_.sign().send()
+    assert response.status_code != 401
+
+
+def test_only_the_date_need_be_signed(request_: Signed) -> None:
+    authorization = _signing.sign(
+        "POST",
+        request_.target,
+        [("X-Sdk-Date", request_.headers["X-Sdk-Date"])],
+        request_.body,
+        access_key=request_.ak,
+        secret_key=request_.sk,
+    )
+    request_.headers["Authorization"] = authorization
+    assert request_.send().status_code == 200
+
+
+@pytest.mark.parametrize("minutes", [-14, 14])
+def test_a_clock_a_little_off(request_: Signed, minutes: int) -> None:
+    then = datetime.now(UTC) + timedelta(minutes=minutes)
+    request_.headers["X-Sdk-Date"] = then.strftime(_signing.DATE_FORMAT)
+    assert request_.sign().send().status_code == 200
+
+
+@pytest.mark.parametrize("minutes", [-16, 16, -60 * 24 * 365])
+def test_a_clock_far_off(request_: Signed, minutes: int) -> None:
+    then = datetime.now(UTC) + timedelta(minutes=minutes)
+    request_.headers["X-Sdk-Date"] = then.strftime(_signing.DATE_FORMAT)
+    _is_refused(request_.sign().send())
+
+
+def _is_refused(response: httpx.Response) -> None:
+    assert error(response) == (401, "APIGW.0301")
+    body = response.json()
+    assert body.keys() == {"error_code", "error_msg", "request_id"}
+    assert body["error_msg"].startswith("Incorrect IAM authentication information: ")
+    assert body["request_id"] == response.headers["X-Request-Id"]
+
+
+def test_a_body_that_was_not_signed(request_: Signed) -> None:
+    request_.sign().body += b" "
+    _is_refused(request_.send())
+
+
+def test_a_path_that_was_not_signed(request_: Signed) -> None:
+    request_.sign().target += "/kill"
+    _is_refused(request_.send())
+
+
+def test_a_query_that_was_not_signed(request_: Signed) -> None:
+    request_.sign().target += "?limit=1"
+    _is_refused(request_.send())
+
+
+def test_a_method_that_was_not_signed(request_: Signed) -> None:
+    request_.sign().method = "GET"
+    _is_refused(request_.send())
+
+
+def test_a_header_changed_after_signing(request_: Signed) -> None:
+    request_.sign().headers["Content-Type"] = "application/json; charset=utf-8"
+    _is_refused(request_.send())
+
+
+def test_a_header_removed_after_signing(request_: Signed) -> None:
+    del request_.sign().headers["X-Project-Id"]
+    _is_refused(request_.send())
+
+
+def test_a_date_that_was_not_signed(request_: Signed) -> None:
+    date = request_.headers["X-Sdk-Date"]
+    request_.sign()
+    authorization = request_.headers["Authorization"]
+    request_.headers["Authorization"] = authorization.replace(";x-sdk-date", "")
+    assert request_.headers["X-Sdk-Date"] == date
+    _is_refused(request_.send())
+
+
+def test_a_wrong_secret_key(request_: Signed) -> None:
+    request_.sk += "x"
+    _is_refused(request_.sign().send())
+
+
+def test_an_unknown_access_key(request_: Signed) -> None:
+    request_.ak = "NOBODY"
+    response = request_.sign().send()
+    _is_refused(response)
+    assert "ak:NOBODY,err:ak not exist" in response.json()["error_msg"]
+
+
+def test_a_claimed_payload_hash_does_not_count(request_: Signed) -> None:
+    request_.headers["X-Sdk-Content-Sha256"] = "UNSIGNED-PAYLOAD"
+    _is_refused(request_.sign().send())
+
+
+@pytest.mark.parametrize("value", ["Bearer x", "Basic eDp5", "SDK-HMAC-SHA256", "SDK-HMAC-SM3 A=1"])
+def test_another_authorization(request_: Signed, value: str) -> None:
+    request_.headers["Authorization"] = value
+    _is_refused(request_.send())
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "20251023", "99999999T999999Z"])
+def test_an_odd_date(request_: Signed, date: str) -> None:
+    request_.headers["X-Sdk-Date"] = date
+    _is_refused(request_.sign().send())
+
+
+def test_other_credentials_replace_the_constants(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+    dcs = make_dcs(credentials=Credentials(token="mine", ak="AK", sk="SK"))
+    assert (dcs.token, dcs.ak, dcs.sk) == ("mine", "AK", "SK")
+    assert make_api(dcs).nodes().status_code == 200
+    assert make_api(dcs, Credentials().token).nodes().status_code == 401
+    assert Signed(dcs).sign().send().status_code == 200
+    assert "mine" not in repr(Credentials(token="mine"))
+
+
+def test_throttle(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+    dcs = make_dcs(rate_limit=(3, 3600))
+    api = make_api(dcs)
+    assert [api.nodes().status_code for _ in range(5)] == [200, 200, 200, 429, 429]
+    response = api.scan()
+    assert response.json() == {
+        "error_msg": "The throttling threshold has been reached: policy user over ratelimit,"
+        "limit:3,time:3600 second",
+        "error_code": "APIGW.0308",
+        "request_id": response.headers["X-Request-Id"],
+    }
+    assert make_api(dcs, dcs.readonly_token).nodes().status_code == 200, "another caller"
+    assert make_api(dcs, "wrong").nodes().status_code == 401, "who is unknown is not counted"
+
+
+def test_a_throttle_opens_again() -> None:
+    throttle = Throttle(1, 1)
+    throttle._windows["token"] = (-1000.0, 5)
+    throttle.count(Caller("token"))

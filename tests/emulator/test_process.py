@@ -1,0 +1,241 @@
+"""``dcs-sessions emulator`` as a process: starts, says where it is, ends, leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from dcs_sessions._cli.emulator import emulator as command
+from dcs_sessions.emulator import TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from emulator.conftest import Connect, MakeValkey
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.005)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        # A process that nobody has waited for yet is none any more.
+        return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+class Process:
+    def __init__(self, directory: Path, *options: str, **environment: str) -> None:
+        self.ready_file = directory / "ready.json"
+        self.temporary = directory / "tmp"
+        self.temporary.mkdir()
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "dcs_sessions", "emulator"),
+                *("--ready-file", str(self.ready_file), *options),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment, "TMPDIR": str(self.temporary)},
+        )
+
+    def facts(self) -> dict[str, Any]:
+        wait_until(lambda: self.ready_file.exists() or self.process.poll() is not None)
+        assert self.process.poll() is None, self.process.stderr and self.process.stderr.read()
+        # It appears whole, and only then.
+        facts: dict[str, Any] = json.loads(self.ready_file.read_text())
+        return facts
+
+    def valkeys(self) -> list[int]:
+        pids = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                parent = stat.read_text().rpartition(")")[2].split()[1]
+            except OSError:
+                continue
+            if int(parent) == self.process.pid:
+                pids.append(int(stat.parent.name))
+        return pids
+
+    def end(self, number: int) -> tuple[int, str, str]:
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=20)
+        return self.process.returncode, out, err
+
+
+class Start(Protocol):
+    def __call__(self, *options: str, **environment: str) -> Process: ...
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started = []
+
+    def start(*options: str, **environment: str) -> Process:
+        process = Process(tmp_path, *options, **environment)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.process.kill()
+        process.process.communicate()
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+@linux
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ready_file_and_clean_end(start: Start, number: int) -> None:
+    process = start("--nodes", "2")
+    facts = process.facts()
+    assert facts.keys() == {
+        *("endpoint", "project_id", "instance_id", "node_ids", "redis_urls", "token"),
+        *("readonly_token", "noaccess_token", "ak", "sk"),
+    }
+    assert process.ready_file.stat().st_mode & 0o777 == 0o600
+    assert len(facts["node_ids"]) == len(facts["redis_urls"]) == 2
+    path = f"/v2/{facts['project_id']}/instances/{facts['instance_id']}/logical-nodes"
+    response = httpx.get(
+        facts["endpoint"] + path, headers={"X-Auth-Token": facts["token"]}, trust_env=False
+    )
+    assert [node["node_id"] for node in response.json()["nodes"]] == facts["node_ids"]
+    valkeys = process.valkeys()
+    assert len(valkeys) == 2
+
+    status, out, err = process.end(number)
+
+    assert (status, err) == (0, "")
+    assert facts["endpoint"] in out
+    assert TOKEN in out
+    assert not any(map(is_running, valkeys))
+    assert list(process.temporary.iterdir()) == []
+    assert list(process.ready_file.parent.glob(".ready*")) == []
+
+
+@linux
+def test_sigkill_takes_valkey_along(start: Start) -> None:
+    process = start()
+    process.facts()
+    (valkey,) = process.valkeys()
+    assert process.end(signal.SIGKILL)[0] == -signal.SIGKILL
+    wait_until(lambda: not is_running(valkey))
+    assert list(process.temporary.iterdir()) == []
+
+
+def test_other_ids_and_logins(start: Start, tmp_path: Path) -> None:
+    logins = tmp_path / "logins.json"
+    logins.write_text(json.dumps({"token": "canary-1", "ak": "canary-2", "sk": "canary-3"}))
+    logins.chmod(0o600)
+    process = start(
+        *("--project-id", "p", "--instance-id", "i", "--node-id", "n"),
+        *("--credentials", str(logins), "--rate-limit", "5/60", "--scan-delay", "0.1"),
+    )
+    facts = process.facts()
+    assert (facts["project_id"], facts["instance_id"], facts["node_ids"]) == ("p", "i", ["n"])
+    assert (facts["token"], facts["ak"], facts["sk"]) == ("canary-1", "canary-2", "canary-3")
+    path = "/v2/p/instances/i/logical-nodes"
+    headers = {"X-Auth-Token": "canary-1"}
+    statuses = [
+        httpx.get(facts["endpoint"] + path, headers=headers, trust_env=False).status_code
+        for _ in range(6)
+    ]
+    assert statuses == [200] * 5 + [429]
+    status, out, err = process.end(signal.SIGTERM)
+    assert status == 0
+    assert "canary" not in out + err
+
+
+def test_a_server_of_ones_own_with_a_password(
+    start: Start, make_valkey: MakeValkey, connect: Connect
+) -> None:
+    server = make_valkey()
+    connect(server.url).command("CONFIG", "SET", "requirepass", "canary")
+    url = f"redis://:canary@127.0.0.1:{server.port}"
+    process = start(DCS_SESSIONS_EMULATOR_REDIS=url)
+    assert process.facts()["redis_urls"] == [url]
+    status, out, err = process.end(signal.SIGTERM)
+    assert status == 0
+    assert "canary" not in out + err
+    assert f"redis://***@127.0.0.1:{server.port}" in out
+    assert connect(url).is_alive(), "it is not the emulator's to end"
+
+
+def test_loose_permissions_of_credentials_are_told(tmp_path: Path, start: Start) -> None:
+    logins = tmp_path / "logins.json"
+    logins.write_text("{}")
+    logins.chmod(0o644)
+    process = start("--credentials", str(logins))
+    process.facts()
+    assert "can be read by others" in process.end(signal.SIGTERM)[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "words"),
+    [
+        (["--port", "65536"], 2, "--port"),
+        (["--port", "x"], 2, "--port"),
+        (["--nodes", "0"], 2, "--nodes"),
+        (["--scan-delay", "-1"], 2, "--scan-delay"),
+        (["--rate-limit", "5"], 2, "--rate-limit"),
+        (["--rate-limit", "0/5"], 2, "--rate-limit"),
+        (["--credentials", "/does/not/exist"], 2, "--credentials"),
+        (["--credentials", __file__], 2, "--credentials"),
+        (["--host", "256.0.0.1"], 1, "--host"),
+        (["--redis", "nonsense"], 1, "--redis"),
+        (["--redis", "redis://:canary@127.0.0.1:1"], 1, "--redis: redis://***@127.0.0.1:1"),
+        (["--redis", "redis://u:canary#@127.0.0.1:1"], 1, "--redis: redis://***@127.0.0.1:1"),
+        (["--node-id", "a", "--node-id", "b"], 1, "--node-id"),
+        (["--ready-file", "/does/not/exist"], 1, "--ready-file"),
+    ],
+)
+def test_bad_options(options: list[str], status: int, words: str) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        result = CliRunner().invoke(command, options)
+    finally:
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+            signal.signal(number, handler)
+    assert result.exit_code == status
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert words in last
+    assert "canary" not in result.output
+
+
+def test_a_port_that_is_taken(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = start("--port", str(port))
+        _, err = process.process.communicate(timeout=20)
+    assert process.process.returncode == 1
+    assert err == f"Error: --port: 127.0.0.1:{port}: Address already in use\n"
+    assert not process.ready_file.exists()
+    assert list(process.temporary.iterdir()) == []
+
+
+def test_a_wrong_password(make_valkey: MakeValkey, connect: Connect) -> None:
+    server = make_valkey()
+    connect(server.url).command("CONFIG", "SET", "requirepass", "right")
+    result = CliRunner().invoke(command, ["--redis", f"redis://:canary@127.0.0.1:{server.port}"])
+    assert result.exit_code == 1
+    assert f"--redis: redis://***@127.0.0.1:{server.port}: " in result.stderr
+    assert "canary" not in result.output
