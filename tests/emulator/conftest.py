@@ -48,7 +48,7 @@ class Api:
     def scan(self, node: int = 0, **body: Any) -> httpx.Response:
         return self.http.post(self.clients, json={"node_id": self.dcs.node_ids[node], **body})
 
-    def list(self, node: int = 0, **params: Any) -> httpx.Response:
+    def listed(self, node: int = 0, **params: Any) -> httpx.Response:
         return self.http.get(self.clients, params={"node_id": self.dcs.node_ids[node], **params})
 
     def kill(self, addrs: list[str], node: int = 0) -> httpx.Response:
@@ -75,7 +75,7 @@ class Api:
     def sessions(self, node: int = 0, **params: Any) -> list[dict[str, Any]]:
         """A new scan, and the first 1,000 sessions."""
         assert self.done(self.scan(node, clean_cache=True))["status"] == "SUCCESS"
-        sessions: list[dict[str, Any]] = self.list(node, **{"limit": 1000, **params}).json()[
+        sessions: list[dict[str, Any]] = self.listed(node, **{"limit": 1000, **params}).json()[
             "clients"
         ]
         return sessions

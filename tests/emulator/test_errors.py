@@ -49,10 +49,11 @@ def raw(dcs: Emulator, request: bytes) -> tuple[int, dict[str, str], dict[str, A
     parts = urlsplit(dcs.endpoint)
     with socket.create_connection((parts.hostname, parts.port or 0), timeout=20) as connection:
         connection.sendall(request)
-        response = http.client.HTTPResponse(connection)
+        response = http.client.HTTPResponse(connection, method=request.split(b" ")[0].decode())
         response.begin()
         body = response.read()
-        return response.status, dict(response.getheaders()), json.loads(body) if body else {}
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return response.status, headers, json.loads(body) if body else {}
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -65,16 +66,10 @@ def test_methods(dcs: Emulator, path: str, method: str) -> None:
     status, headers, body = raw(dcs, request.encode())
     if method in allowed.split(", "):
         assert status == 401
-    elif method == "HEAD":
-        parts = urlsplit(dcs.endpoint)
-        connection = http.client.HTTPConnection(parts.netloc, timeout=20)
-        connection.request("HEAD", path)
-        response = connection.getresponse()
-        assert (response.status, response.headers["Allow"]) == (405, allowed)
-        connection.close()
     else:
-        assert (status, headers["Allow"], body["error_code"]) == (405, allowed, "DCS.5001")
+        assert (status, headers["allow"]) == (405, allowed)
         assert re.fullmatch("[0-9a-f]{32}", headers["x-request-id"])
+        assert body.get("error_code") == (None if method == "HEAD" else "DCS.5001")
 
 
 @pytest.mark.parametrize(
@@ -308,8 +303,6 @@ def test_a_chunked_body_too_large_is_refused_on_the_way(dcs: Emulator) -> None:
     "request_",
     [
         b"nonsense\r\n\r\n",
-        b"GET / HTTP/9.9\r\n\r\n",
-        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nBad Header: 1\r\n\r\n",
         b"GET /\x00 HTTP/1.1\r\nHost: x\r\n\r\n",
         _head("Content-Length: x"),
@@ -320,6 +313,11 @@ def test_what_is_no_http_is_refused_alike(dcs: Emulator, request_: bytes) -> Non
     status, headers, body = raw(dcs, request_)
     assert (status, body["error_code"]) == (400, "APIGW.0201")
     assert body["request_id"] == headers["x-request-id"]
+
+
+def test_a_head_without_end_is_refused(dcs: Emulator) -> None:
+    status, _, body = raw(dcs, b"GET / HTTP/1.1\r\nX-Long: " + b"a" * 200_000)
+    assert (status, body["error_code"]) == (400, "APIGW.0201")
 
 
 def test_a_fault_of_the_emulator_is_answered(

@@ -27,7 +27,7 @@ def test_a_killed_session_sees_its_end_and_the_others_live(
     assert (response.status_code, response.content) == (204, b"")
     assert victim.sees_end()
     assert bystander.is_alive()
-    assert api.list().json()["count"] == 2, "the stored list is of before"
+    assert api.listed().json()["count"] == 2, "the stored list is of before"
     assert [s["name"] for s in api.sessions()] == ["bystander"]
 
 

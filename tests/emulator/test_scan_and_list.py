@@ -74,7 +74,7 @@ def test_scan_job_and_list(api: Api) -> None:
     assert job["begin_time"].isdigit()
     assert int(job["begin_time"]) <= int(job["end_time"])
 
-    listed = api.list().json()
+    listed = api.listed().json()
     assert listed == {"time": listed["time"], "clients": [], "count": 0}
     assert TIME.fullmatch(listed["time"])
 
@@ -83,10 +83,10 @@ def test_default_page_is_the_ten_newest(api: Api, fresh: Emulator, connect: Conn
     for number in range(12):
         connect(fresh.redis_urls[0], f"c{number}")
     api.sessions()
-    page = api.list().json()
+    page = api.listed().json()
     assert page["count"] == 12
     assert [s["name"] for s in page["clients"]] == [f"c{number}" for number in range(11, 1, -1)]
-    rest = api.list(offset=10, limit=5).json()
+    rest = api.listed(offset=10, limit=5).json()
     assert [s["name"] for s in rest["clients"]] == ["c1", "c0"]
     assert rest["count"] == 12
 
@@ -94,14 +94,14 @@ def test_default_page_is_the_ten_newest(api: Api, fresh: Emulator, connect: Conn
 def test_filter_by_address(api: Api, fresh: Emulator, connect: Connect) -> None:
     one, _ = connect(fresh.redis_urls[0], "one"), connect(fresh.redis_urls[0], "two")
     api.sessions()
-    found = api.list(addr=one.addr).json()
+    found = api.listed(addr=one.addr).json()
     assert ([s["name"] for s in found["clients"]], found["count"]) == (["one"], 1)
-    assert api.list(addr="127.0.0.1").json()["count"] == 2
-    assert api.list(addr="10.9.8.7").json()["count"] == 0
+    assert api.listed(addr="127.0.0.1").json()["count"] == 2
+    assert api.listed(addr="10.9.8.7").json()["count"] == 0
 
 
 def test_before_any_scan_a_list_is_a_server_error(api: Api) -> None:
-    response = api.list()
+    response = api.listed()
     assert response.status_code == 500
     assert response.json()["error_code"] == "DCS.5000"
 
@@ -110,24 +110,24 @@ def test_without_clean_cache_a_stored_list_stays(
     api: Api, fresh: Emulator, connect: Connect
 ) -> None:
     assert api.done(api.scan())["status"] == "SUCCESS"  # the first one queries in any case
-    first = api.list().json()
+    first = api.listed().json()
     connect(fresh.redis_urls[0], "newcomer")
 
     for body in ({}, {"clean_cache": False}):
         assert api.done(api.scan(**body))["status"] == "SUCCESS"
-        assert api.list().json() == first
+        assert api.listed().json() == first
 
     assert api.done(api.scan(clean_cache=True))["status"] == "SUCCESS"
-    assert api.list().json()["count"] == 1
-    assert api.list().json()["time"] > first["time"]
+    assert api.listed().json()["count"] == 1
+    assert api.listed().json()["time"] > first["time"]
 
 
 def test_nodes_have_lists_of_their_own(api: Api, fresh: Emulator, connect: Connect) -> None:
     connect(fresh.redis_urls[1], "second")
     api.sessions(0)
-    assert api.list(1).status_code == 500
+    assert api.listed(1).status_code == 500
     assert [s["name"] for s in api.sessions(1)] == ["second"]
-    assert api.list(0).json()["count"] == 0
+    assert api.listed(0).json()["count"] == 0
 
 
 def test_while_a_scan_runs(make_dcs: MakeDcs, make_api: MakeApi) -> None:
@@ -138,7 +138,7 @@ def test_while_a_scan_runs(make_dcs: MakeDcs, make_api: MakeApi) -> None:
 
     assert api.job(job_id).json()["status"] == "RUNNING"
     assert "end_time" not in api.job(job_id).json()
-    for refused in (api.scan(), api.scan(clean_cache=True), api.list()):
+    for refused in (api.scan(), api.scan(clean_cache=True), api.listed()):
         assert refused.status_code == 400
         assert refused.json() == {
             "error_code": "DCS.4957",
@@ -157,9 +157,9 @@ def test_a_stored_list_is_served_while_the_next_scan_runs(
     connect(dcs.redis_urls[0], "newcomer")
     scan = api.scan(clean_cache=True)
     assert api.scan().status_code == 400
-    assert api.list().json()["count"] == 0
+    assert api.listed().json()["count"] == 0
     assert api.done(scan)["status"] == "SUCCESS"
-    assert api.list().json()["count"] == 1
+    assert api.listed().json()["count"] == 1
 
 
 @pytest.mark.parametrize("method", ["scan", "kill", "kill_all"])
@@ -181,7 +181,7 @@ def test_a_dead_server_and_its_return(
     assert response.json()["error_code"] == "DCS.5053"
     assert response.json()["error_msg"] == "Instance node not found."
     assert api.nodes().json()["nodes"][0]["status"] == "Inactive"
-    assert api.list().json()["count"] == 0, "the stored list is still there"
+    assert api.listed().json()["count"] == 0, "the stored list is still there"
 
     again = make_valkey(server.port)
     connect(again.url, "back")
@@ -200,7 +200,7 @@ def test_a_server_that_dies_during_a_scan(
     assert job["status"] == "FAIL"
     assert f"127.0.0.1:{server.port}" in job["fail_reason"]
     assert "end_time" in job
-    assert api.list().status_code == 500
+    assert api.listed().status_code == 500
     make_valkey(server.port)
     assert api.done(api.scan())["status"] == "SUCCESS"
 
