@@ -78,6 +78,14 @@ def test_kill_sessions(both: Both, server: ScriptedServer) -> None:
     assert request.json == {"node_id": "n", "client_addrs": ["1.2.3.4:5", "6.7.8.9:10"]}
 
 
+def test_ending_no_sessions_sends_nothing(both: Both, server: ScriptedServer) -> None:
+    client = both(endpoint=server.endpoint)
+    client.kill_sessions("i", "n", iter([]))
+    with pytest.raises(InvalidArgumentError, match="addresses is empty"):
+        client.raw.kill_sessions("i", "n", [])
+    assert server.received == []
+
+
 def test_kill_all_sessions(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(200, {"job_id": "j"})]
     client = both(endpoint=server.endpoint)
@@ -144,7 +152,6 @@ def test_ids_never_lead_to_another_path(both: Both, server: ScriptedServer) -> N
         ("scan_sessions", ("i", ""), "node_id"),
         ("scan_sessions", ("i", None), "node_id"),
         ("kill_sessions", ("i", "n", "1.2.3.4:5"), "addresses"),
-        ("kill_sessions", ("i", "n", []), "addresses"),
         ("kill_sessions", ("i", "n", [5]), "addresses"),
         ("kill_all_sessions", ("i",), "node_id"),
     ],

@@ -17,6 +17,7 @@ from dcs_sessions.emulator._validation import Query
 
 if TYPE_CHECKING:
     import httpx
+
     from emulator.conftest import Api
 
 INSTANCE = f"/v2/{PROJECT_ID}/instances/{INSTANCE_ID}"

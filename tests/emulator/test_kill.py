@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from emulator.conftest import Api, Connect, MakeApi, MakeDcs, MakeValkey
-
     from dcs_sessions.emulator import Emulator
+    from emulator.conftest import Api, Connect, MakeApi, MakeDcs, MakeValkey
 
 
 def test_a_killed_session_sees_its_end_and_the_others_live(

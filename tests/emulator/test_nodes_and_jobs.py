@@ -13,9 +13,8 @@ from dcs_sessions.emulator._jobs import REMEMBERED, Jobs
 from dcs_sessions.emulator._nodes import Node, NodeError, masked
 
 if TYPE_CHECKING:
-    from emulator.conftest import Api
-
     from dcs_sessions.emulator import Emulator
+    from emulator.conftest import Api
 
 
 def test_nodes(shared: Api, dcs: Emulator) -> None:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from emulator.conftest import Api, Connect, MakeApi, MakeDcs, MakeValkey
-
     from dcs_sessions.emulator import Emulator
+    from emulator.conftest import Api, Connect, MakeApi, MakeDcs, MakeValkey
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 # They move between two looks at the same connection.

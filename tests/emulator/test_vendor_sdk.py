@@ -14,9 +14,8 @@ from huaweicloudsdkcore.exceptions.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from emulator.conftest import Connect, MakeDcs
-
     from dcs_sessions.emulator import Emulator
+    from emulator.conftest import Connect, MakeDcs
 
 # The SDK calls functions that newer Pythons deprecate, and leaves its connections to the garbage
 # collector: its own affair.

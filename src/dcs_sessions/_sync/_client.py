@@ -489,10 +489,14 @@ class Client:
         Args:
             instance_id: ID of the instance.
             node_id: ID of the node that the sessions are on.
-            addresses: The `peer` of each session.
+            addresses: The `peer` of each session. Of none, nothing is sent.
             timeout: Seconds that the call may take, retries included.
             headers: Further headers to send.
         """
+        if not isinstance(addresses, str):
+            addresses = list(addresses)
+            if not addresses:
+                return
         self._raw.kill_sessions(instance_id, node_id, addresses, timeout=timeout, headers=headers)
 
     def kill_all_sessions(
