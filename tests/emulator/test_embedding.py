@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import threading
@@ -71,6 +72,19 @@ def test_it_starts_and_stops_quickly() -> None:
     assert time.perf_counter() - start < 5
 
 
+def test_it_listens_on_ipv6(make_api: MakeApi) -> None:
+    try:
+        dcs = Emulator(host="::1")
+        dcs.start()
+    except EmulatorError as error:
+        pytest.skip(str(error))
+    try:
+        assert dcs.endpoint.startswith("http://[::1]:")
+        assert make_api(dcs).sessions() == []
+    finally:
+        dcs.stop()
+
+
 @pytest.mark.parametrize(
     ("arguments", "argument"),
     [
@@ -123,6 +137,9 @@ def test_it_does_not_read_the_contract() -> None:
 
 
 def test_thousands_of_sessions(fresh: Emulator, api: Api, connect: Connect) -> None:
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit < 4096:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, most), most))
     for number in range(1500):
         connect(fresh.redis_urls[0], f"c{number}")
     assert len(api.sessions()) == 1000

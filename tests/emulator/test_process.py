@@ -128,7 +128,20 @@ def test_ready_file_and_clean_end(start: Start, number: int) -> None:
     assert TOKEN in out
     assert not any(map(is_running, valkeys))
     assert list(process.temporary.iterdir()) == []
-    assert list(process.ready_file.parent.glob(".ready*")) == []
+    assert list(process.ready_file.parent.iterdir()) == [process.temporary]
+
+
+def test_a_ready_file_from_before_is_not_taken_for_a_new_one(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "ready.json").write_text("{}")
+    process = start("--port", "1", "--host", "256.0.0.1")
+    process.process.communicate(timeout=20)
+    assert not process.ready_file.exists()
+
+
+def test_others_let_in_are_warned_of(start: Start) -> None:
+    process = start("--host", "0.0.0.0")
+    assert process.facts()["endpoint"].startswith("http://127.0.0.1:")
+    assert "Warning: everybody who can reach 0.0.0.0" in process.end(signal.SIGTERM)[2]
 
 
 @linux
@@ -205,6 +218,7 @@ def test_loose_permissions_of_credentials_are_told(tmp_path: Path, start: Start)
         (["--redis", "redis://u:canary#@127.0.0.1:1"], 1, "--redis: redis://***@127.0.0.1:1"),
         (["--node-id", "a", "--node-id", "b"], 1, "--node-id"),
         (["--ready-file", "/does/not/exist"], 1, "--ready-file"),
+        (["--ready-file", "/dev/null/x"], 1, "--ready-file"),
     ],
 )
 def test_bad_options(options: list[str], status: int, words: str) -> None:

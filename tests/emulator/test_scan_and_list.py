@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import socket
+import ssl
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from dcs_sessions.emulator import Emulator
+
 if TYPE_CHECKING:
-    from dcs_sessions.emulator import Emulator
     from emulator.conftest import Api, Connect, MakeApi, MakeDcs, MakeValkey
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -148,15 +155,19 @@ def test_while_a_scan_runs(make_dcs: MakeDcs, make_api: MakeApi) -> None:
 
 
 def test_a_stored_list_is_served_while_the_next_scan_runs(
-    make_dcs: MakeDcs, make_api: MakeApi, connect: Connect
+    make_valkey: MakeValkey, make_dcs: MakeDcs, make_api: MakeApi, connect: Connect
 ) -> None:
-    dcs = make_dcs(scan_delay=0.3)
-    api = make_api(dcs)
+    server = make_valkey()
+    api = make_api(make_dcs(redis=[server.url], scan_delay=0.5))
     api.sessions()
-    connect(dcs.redis_urls[0], "newcomer")
+    connect(server.url, "newcomer")
     scan = api.scan(clean_cache=True)
-    assert api.scan().status_code == 400
-    assert api.listed().json()["count"] == 0
+    os.kill(server.pid, signal.SIGSTOP)  # the scan does not get on until the server does
+    try:
+        assert api.scan().json()["error_code"] == "DCS.4957"
+        assert api.listed().json()["count"] == 0
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
     assert api.done(scan)["status"] == "SUCCESS"
     assert api.listed().json()["count"] == 1
 
@@ -192,7 +203,7 @@ def test_a_server_that_dies_during_a_scan(
     make_valkey: MakeValkey, make_dcs: MakeDcs, make_api: MakeApi
 ) -> None:
     server = make_valkey()
-    api = make_api(make_dcs(redis=[server.url], scan_delay=0.2))
+    api = make_api(make_dcs(redis=[server.url], scan_delay=0.5))
     scan = api.scan()
     server.kill()
     job = api.done(scan)
@@ -213,3 +224,41 @@ def test_a_server_with_a_password(
     assert dcs.masked_redis_urls == (f"redis://***@127.0.0.1:{server.port}",)
     # The connection from before the password is still there, and no other.
     assert len(make_api(dcs).sessions()) == 1
+
+
+def _tls_in_front_of(port: int, listener: socket.socket) -> None:
+    """Take one TLS connection and pass it on to a server on loopback."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    with (
+        context.wrap_socket(listener.accept()[0], server_side=True) as outer,
+        socket.create_connection(("127.0.0.1", port)) as inner,
+    ):
+
+        def back() -> None:
+            while data := inner.recv(65536):
+                outer.sendall(data)
+
+        thread = threading.Thread(target=back)
+        thread.start()
+        while data := outer.recv(65536):
+            inner.sendall(data)
+        inner.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+# For this test only; the file holds key and certificate.
+CERTIFICATE = Path(__file__).parent.parent / "data" / "localhost.pem"
+
+
+def test_a_server_behind_tls(make_valkey: MakeValkey, make_api: MakeApi, connect: Connect) -> None:
+    server = make_valkey()
+    connect(server.url, "plain")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        proxy = threading.Thread(target=_tls_in_front_of, args=(server.port, listener))
+        proxy.start()
+        url = f"rediss://127.0.0.1:{listener.getsockname()[1]}?ssl_ca_certs={CERTIFICATE}"
+        with Emulator(redis=[url]) as dcs:
+            assert [s["name"] for s in make_api(dcs).sessions()] == ["plain"]
+        proxy.join(timeout=20)
+        assert not proxy.is_alive()

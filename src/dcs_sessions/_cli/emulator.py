@@ -8,12 +8,15 @@ import json
 import re
 import signal
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dcs_sessions.emulator import Credentials, Emulator
 
 _CHECK_SECONDS = 0.5
@@ -84,7 +87,8 @@ def _rate_limit(
 @click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write addresses, ids and logins to this JSON file once it serves.",
+    help="Write addresses, ids and logins to this JSON file once it serves; it is removed in the "
+    "end.",
 )
 def emulator(credentials: Path | None, ready_file: Path | None, **options: Any) -> None:
     """Run a local DCS on a real Valkey or Redis, until it is interrupted."""
@@ -107,9 +111,12 @@ def emulator(credentials: Path | None, ready_file: Path | None, **options: Any) 
     # Whatever is not given is left to the emulator.
     given = {name: value for name, value in options.items() if value not in (None, ())}
     try:
+        # A ready file from before would be taken for this one's.
+        _remove(ready_file)
         with Emulator(**given, credentials=_credentials(credentials)) as dcs:
             if ready_file is not None:
-                _write(dcs, ready_file)
+                with _naming(ready_file):
+                    dcs.write_ready_file(ready_file)
             _describe(dcs, host=options["host"])
             # A wait without a timeout would not let signals through.
             while not stop.wait(_CHECK_SECONDS):
@@ -118,6 +125,7 @@ def emulator(credentials: Path | None, ready_file: Path | None, **options: Any) 
     except EmulatorError as error:
         name = {"node_ids": "node-id"}.get(error.argument, error.argument.replace("_", "-"))
         raise click.ClickException(f"--{name}: {error.reason}") from None
+    _remove(ready_file)
 
 
 def _credentials(path: Path | None) -> Credentials:
@@ -145,11 +153,18 @@ def _credentials(path: Path | None) -> Credentials:
     return Credentials(**texts)
 
 
-def _write(dcs: Emulator, path: Path) -> None:
+@contextmanager
+def _naming(ready_file: Path) -> Iterator[None]:
     try:
-        dcs.write_ready_file(path)
+        yield
     except OSError as error:
-        raise click.ClickException(f"--ready-file: {path}: {error.strerror}") from None
+        raise click.ClickException(f"--ready-file: {ready_file}: {error.strerror}") from None
+
+
+def _remove(ready_file: Path | None) -> None:
+    if ready_file is not None:
+        with _naming(ready_file):
+            ready_file.unlink(missing_ok=True)
 
 
 def _describe(dcs: Emulator, *, host: str) -> None:
