@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,6 +153,17 @@ def test_while_a_scan_runs(make_dcs: MakeDcs, make_api: MakeApi) -> None:
             "error_ext_msg": None,
         }
     assert api.scan(1).status_code == 200, "another node is not concerned"
+
+
+def test_many_scans_at_once(api: Api, fresh: Emulator, connect: Connect) -> None:
+    connect(fresh.redis_urls[0], "only")
+    with ThreadPoolExecutor(16) as pool:
+        scans = list(pool.map(lambda _: api.scan(clean_cache=True), range(200)))
+    started = [scan for scan in scans if scan.status_code == 200]
+    assert {scan.json()["error_code"] for scan in scans if scan not in started} <= {"DCS.4957"}
+    assert started
+    assert {api.done(scan)["status"] for scan in started} == {"SUCCESS"}
+    assert [s["name"] for s in api.sessions()] == ["only"]
 
 
 def test_a_stored_list_is_served_while_the_next_scan_runs(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from dcs_sessions.emulator import Credentials, Emulator
 
@@ -154,7 +154,7 @@ def _credentials(path: Path | None) -> Credentials:
 
 
 @contextmanager
-def _naming(ready_file: Path) -> Iterator[None]:
+def _naming(ready_file: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:

