@@ -18,6 +18,8 @@ from dcs_sessions import _http
 from dcs_sessions._errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import ssl
+
     from dcs_sessions._http import Deadline, Reply, Request, TransportConfig
 
 sleep = asyncio.sleep
@@ -38,16 +40,14 @@ class AsyncTransport:
         self._config = config
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ssl: ssl.SSLContext | None = None
         self._proxies: dict[str, str | None] = {}
 
     def _open(self) -> aiohttp.ClientSession:
         """Give the session, which has to be made inside the event loop that it serves."""
         loop = asyncio.get_running_loop()
         if self._session is None:
-            connector = aiohttp.TCPConnector(
-                limit=self._config.max_connections,
-                ssl=httpx.create_ssl_context(self._config.verify),
-            )
+            connector = aiohttp.TCPConnector(limit=self._config.max_connections)
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -60,6 +60,12 @@ class AsyncTransport:
             msg = "this AsyncClient belongs to another event loop: make one for each loop"
             raise ConfigurationError(msg)
         return self._session
+
+    def _trust(self, request: Request) -> ssl.SSLContext | bool:
+        """Give what to trust, which takes a while to load and is not needed for plain HTTP."""
+        if self._ssl is None and request.origin.startswith("https:"):
+            self._ssl = httpx.create_ssl_context(self._config.verify)
+        return self._ssl or True
 
     def _proxy_for(self, origin: str) -> str | None:
         """Give the proxy on the way to an origin.
@@ -94,9 +100,16 @@ class AsyncTransport:
                 data=request.body or None,
                 allow_redirects=False,
                 proxy=self._proxy_for(request.origin),
+                ssl=self._trust(request),
                 timeout=timeout,
             ) as response:
-                raw = await self._read(request, response)
+                chunks: list[bytes] = []
+                size = 0
+                async for chunk in response.content.iter_any():
+                    chunks.append(chunk)
+                    size += len(chunk)
+                    if size > _http.MAX_BODY_BYTES:
+                        raise _http.too_large(request)
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
             arrived = not isinstance(error, _NOT_SENT)
             raise _http.too_late(request, left, arrived=arrived) from error
@@ -105,18 +118,8 @@ class AsyncTransport:
             why = str(error) or type(error).__name__
             raise _http.broken(request, why, arrived=arrived) from error
         headers = {name.lower(): value for name, value in response.headers.items()}
-        body = _http.decode_body(request, headers.get("content-encoding"), raw)
+        body = _http.decode_body(request, headers.get("content-encoding"), b"".join(chunks))
         return _http.Reply(response.status, headers, body)
-
-    async def _read(self, request: Request, response: aiohttp.ClientResponse) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in response.content.iter_any():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > _http.MAX_BODY_BYTES:
-                raise _http.too_large(request)
-        return b"".join(chunks)
 
     async def close(self) -> None:
         """Close every connection."""

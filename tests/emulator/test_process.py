@@ -47,7 +47,7 @@ class Process:
         self.temporary.mkdir()
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "dcs_sessions", "emulator"),
+                *(sys.executable, "-m", "dcs_sessions", "emulator", "--port", "0"),
                 *("--ready-file", str(self.ready_file), *options),
             ],
             stdout=subprocess.PIPE,

@@ -38,8 +38,9 @@ def _rate_limit(
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    default=0,
-    help="Port to listen at.  [default: a free one]",
+    default=8635,
+    show_default=True,
+    help="Port to listen at; 0 takes a free one.",
 )
 @click.option(
     "--nodes",

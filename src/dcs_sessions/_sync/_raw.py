@@ -66,7 +66,7 @@ class RawClient:
         headers: Mapping[str, str] | None = None,
     ) -> Response[NodeList]:
         """List the nodes of an instance: ShowNodesInformation."""
-        project_id = self._project_id()
+        project_id = self.options.project_id or self._find_project()
         call = _operations.list_nodes(project_id, instance_id)
         return self._call(call, timeout, headers)
 
@@ -78,7 +78,7 @@ class RawClient:
         headers: Mapping[str, str] | None = None,
     ) -> Response[Job]:
         """Show the state of a job: ShowJobInfo."""
-        project_id = self._project_id()
+        project_id = self.options.project_id or self._find_project()
         return self._call(_operations.get_job(project_id, job_id), timeout, headers)
 
     def scan_sessions(
@@ -91,7 +91,7 @@ class RawClient:
         headers: Mapping[str, str] | None = None,
     ) -> Response[ScanStarted]:
         """Start a job that queries the sessions of a node: ScanClients."""
-        project_id = self._project_id()
+        project_id = self.options.project_id or self._find_project()
         call = _operations.scan_sessions(project_id, instance_id, node_id, clean_cache=clean_cache)
         return self._call(call, timeout, headers)
 
@@ -109,7 +109,7 @@ class RawClient:
         headers: Mapping[str, str] | None = None,
     ) -> Response[SessionPage]:
         """Read one page of the saved list of a node: ListClients."""
-        project_id = self._project_id()
+        project_id = self.options.project_id or self._find_project()
         call = _operations.list_sessions(
             project_id,
             instance_id,
@@ -132,7 +132,7 @@ class RawClient:
         headers: Mapping[str, str] | None = None,
     ) -> Response[None]:
         """End chosen sessions of a node: HangUpClients."""
-        project_id = self._project_id()
+        project_id = self.options.project_id or self._find_project()
         call = _operations.kill_sessions(project_id, instance_id, node_id, addresses)
         return self._call(call, timeout, headers)
 
@@ -146,16 +146,13 @@ class RawClient:
         headers: Mapping[str, str] | None = None,
     ) -> Response[KillAllStarted]:
         """Start a job that ends all sessions of a node or an instance: HangUpKillAllClients."""
-        project_id = self._project_id()
+        project_id = self.options.project_id or self._find_project()
         call = _operations.kill_all_sessions(project_id, instance_id, node_id, all_nodes=all_nodes)
         return self._call(call, timeout, headers)
 
-    def _project_id(self) -> str:
-        """Give the project ID, looking it up the first time if it was not given."""
-        options = self.options
-        if options.project_id is not None:
-            return options.project_id
-        region = options.region
+    def _find_project(self) -> str:
+        """Look the project ID up, the first time."""
+        region = self.options.region
         if region is None:
             msg = "give project_id=, or region= to look it up"
             raise ConfigurationError(msg)
@@ -226,30 +223,23 @@ class RawClient:
         flow = options.auth.flow(request)
         outgoing = next(flow)
         while True:
+            started = time.perf_counter()
             try:
-                reply = self._send(outgoing, deadline)
+                reply = self._transport.send(outgoing, deadline)
             except ApiConnectionError as error:
+                _log.info("%s", error)
                 outgoing = flow.throw(error)
                 continue
+            if _log.isEnabledFor(logging.DEBUG):
+                _log.debug(
+                    "%s %s -> %d in %.0f ms, request %s",
+                    outgoing.method,
+                    outgoing.url,
+                    reply.status,
+                    (time.perf_counter() - started) * 1000,
+                    reply.request_id,
+                )
             try:
                 outgoing = flow.send(reply)
             except StopIteration:
                 return reply
-
-    def _send(self, request: Request, deadline: Deadline) -> Reply:
-        started = time.perf_counter()
-        try:
-            reply = self._transport.send(request, deadline)
-        except ApiConnectionError as error:
-            _log.info("%s", error)
-            raise
-        if _log.isEnabledFor(logging.DEBUG):
-            _log.debug(
-                "%s %s -> %d in %.0f ms, request %s",
-                request.method,
-                request.url,
-                reply.status,
-                (time.perf_counter() - started) * 1000,
-                reply.request_id,
-            )
-        return reply
