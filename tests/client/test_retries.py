@@ -115,7 +115,8 @@ def test_the_timeout_covers_all_attempts(both: Both, server: ScriptedServer) -> 
     server.steps = [answer(503)]
     retry = Retry(attempts=100, wait_initial=0.1, wait_max=0.1)
     started = time.monotonic()
-    with pytest.raises(dcs_sessions.ServerError):
+    # The last attempt may itself run out of time.
+    with pytest.raises((dcs_sessions.ServerError, dcs_sessions.ApiTimeoutError)):
         both(endpoint=server.endpoint, retry=retry).get_job("j", timeout=0.5)
     assert time.monotonic() - started < 2
     assert 2 <= len(server.received) <= 6

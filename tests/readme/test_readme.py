@@ -73,11 +73,11 @@ def test_command(command: str, environment: None, tmp_path: Path) -> None:
             ["bash", "-c", f"exec {command}"], cwd=tmp_path, stdout=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 30
-        while not (tmp_path / "ready.json").exists() and time.monotonic() < deadline:
+        while not (ready := (tmp_path / "ready.json").exists()) and time.monotonic() < deadline:
             time.sleep(0.05)
         process.terminate()
         assert process.wait(timeout=30) == 0
-        assert (tmp_path / "ready.json").exists()
+        assert ready
     else:
         assert command.startswith("dcs-sessions "), "a command that no test knows how to run"
         run = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
