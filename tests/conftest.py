@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from dcs_sessions.emulator import Emulator
+from support.both import Both
+from support.scripted import ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,3 +25,17 @@ def dcs() -> Iterator[Emulator]:
     """A local DCS with two nodes, shared: for tests that do not mind what others do to it."""
     with Emulator(nodes=2) as emulator:
         yield emulator
+
+
+@pytest.fixture(params=["sync", "async"])
+def both(request: pytest.FixtureRequest) -> Iterator[Both]:
+    """Makes clients: the test runs once with the sync and once with the async one."""
+    with Both(request.param) as made:
+        yield made
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    """A server that answers as the test says."""
+    with ScriptedServer() as running:
+        yield running

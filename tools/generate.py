@@ -87,8 +87,28 @@ def make(spec: Path, output: Path) -> None:
         # The generator calls ruff by its name.
         env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
     )
+    hide_secrets(output / "client.py")
     (output / "py.typed").touch()
     (output / PROVENANCE).write_text(provenance(spec), encoding="utf-8", newline="\n")
+
+
+def hide_secrets(client: Path) -> None:
+    """Keep what may hold a token out of the repr of the generated clients.
+
+    Raises:
+        ValueError: The generator writes another client than it did.
+    """
+    text = client.read_text(encoding="utf-8")
+    for shown, hidden, times in (
+        ("    token: str\n", "    token: str = field(repr=False)\n", 1),
+        ('alias="headers")', 'alias="headers", repr=False)', 2),
+        ('alias="cookies")', 'alias="cookies", repr=False)', 2),
+        ('alias="httpx_args")', 'alias="httpx_args", repr=False)', 2),
+    ):
+        if text.count(shown) != times:
+            raise ValueError(f"{client.name} has {shown.strip()!r} not {times} times: see its repr")
+        text = text.replace(shown, hidden)
+    client.write_text(text, encoding="utf-8", newline="\n")
 
 
 def differences(fresh: Path, output: Path) -> list[str]:

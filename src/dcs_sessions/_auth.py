@@ -12,7 +12,13 @@ import httpx
 import orjson
 
 from dcs_sessions import _signing
-from dcs_sessions._errors import ConfigurationError, DcsSessionsError, error_from
+from dcs_sessions._errors import (
+    ApiConnectionError,
+    ConfigurationError,
+    DcsSessionsError,
+    error_from,
+    without_frames,
+)
 from dcs_sessions._http import Reply, Request
 
 if TYPE_CHECKING:
@@ -57,8 +63,8 @@ class Auth(httpx.Auth):
         if content_type is not None:
             ours.headers["Content-Type"] = content_type
         flow = self.flow(ours)
-        outgoing = next(flow)
-        while True:
+        outgoing: Request | None = next(flow)
+        while outgoing is not None:
             if outgoing is ours:
                 request.headers.update(ours.headers)
                 response = yield request
@@ -67,10 +73,16 @@ class Auth(httpx.Auth):
                     outgoing.method, outgoing.url, headers=outgoing.headers, content=outgoing.body
                 )
             headers = {name.lower(): value for name, value in response.headers.items()}
-            try:
-                outgoing = flow.send(Reply(response.status_code, headers, response.content))
-            except StopIteration:
-                return
+            outgoing = advance(flow, Reply(response.status_code, headers, response.content))
+
+
+@without_frames
+def advance(flow: Flow, news: Reply | ApiConnectionError) -> Request | None:
+    """Tell a flow how its request went, and give the next one, or None when there is none."""
+    try:
+        return flow.throw(news) if isinstance(news, ApiConnectionError) else flow.send(news)
+    except StopIteration:
+        return None
 
 
 class TokenAuth(Auth):
@@ -82,6 +94,7 @@ class TokenAuth(Auth):
             but from one at a time.
     """
 
+    @without_frames
     def __init__(self, token: str | Callable[[], str]) -> None:
         self._provider = None if isinstance(token, str) else token
         self._token = _checked("token", token) if isinstance(token, str) else None
@@ -134,6 +147,7 @@ class AkSkAuth(Auth):
         security_token: Security token of a temporary access key.
     """
 
+    @without_frames
     def __init__(self, ak: str, sk: str, security_token: str | None = None) -> None:
         self._keys = _Keys(
             _checked("ak", ak),

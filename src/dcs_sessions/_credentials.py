@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from dcs_sessions._auth import AkSkAuth, Auth, EcsMetadataAuth, TokenAuth
-from dcs_sessions._errors import ConfigurationError
+from dcs_sessions._errors import ConfigurationError, without_frames
 
 _DEFAULT_FILE = "~/.huaweicloud/credentials"
 
@@ -31,6 +31,7 @@ class Found:
     project_source: str | None
 
 
+@without_frames
 def find_credentials() -> Found:
     """Take the first of: token, access key, credentials file, ECS metadata service.
 

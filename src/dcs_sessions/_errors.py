@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import email.utils
+import functools
 import time
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from dcs_sessions._http import Reply
     from dcs_sessions_api.models import Job
+
+P = ParamSpec("P")
+T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
 
 # What to do about an error code, in the words of the person who has to do it.
 _ADVICE: Final[Mapping[str, str]] = {
@@ -178,6 +183,33 @@ class SessionListChangedError(DcsSessionsError):
 
     Read the list again from the start.
     """
+
+
+def bare(error: E) -> E:
+    """Take the frames from an error and from what caused it: their variables may hold secrets.
+
+    Programs print them: pytest, Sentry, Rich.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
+
+
+def without_frames(function: Callable[P, T]) -> Callable[P, T]:
+    """Let our errors leave a function that handles secrets as if they came from its caller."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except DcsSessionsError as error:
+            failure = bare(error)
+        del args, kwargs
+        raise failure
+
+    return call
 
 
 _BY_STATUS: Final[Mapping[int, type[ApiError]]] = {

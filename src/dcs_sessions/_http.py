@@ -64,7 +64,7 @@ class Reply:
 
     status: int
     headers: dict[str, str]
-    body: bytes
+    body: bytes = attrs.field(repr=False)  # that of the metadata service holds keys
 
     @property
     def request_id(self) -> str | None:

@@ -15,7 +15,7 @@ import httpx
 import yarl
 
 from dcs_sessions import _http
-from dcs_sessions._errors import ConfigurationError
+from dcs_sessions._errors import ConfigurationError, bare
 
 if TYPE_CHECKING:
     import ssl
@@ -112,11 +112,11 @@ class AsyncTransport:
                         raise _http.too_large(request)
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
             arrived = not isinstance(error, _NOT_SENT)
-            raise _http.too_late(request, left, arrived=arrived) from error
+            raise _http.too_late(request, left, arrived=arrived) from bare(error)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             arrived = not isinstance(error, _NOT_SENT)
             why = str(error) or type(error).__name__
-            raise _http.broken(request, why, arrived=arrived) from error
+            raise _http.broken(request, why, arrived=arrived) from bare(error)
         headers = {name.lower(): value for name, value in response.headers.items()}
         body = _http.decode_body(request, headers.get("content-encoding"), b"".join(chunks))
         return _http.Reply(response.status, headers, body)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from dcs_sessions import _http
+from dcs_sessions._errors import bare
 
 if TYPE_CHECKING:
     from dcs_sessions._http import Deadline, Reply, Request, TransportConfig
@@ -71,11 +72,11 @@ class SyncTransport:
                 response.close()
         except httpx.TimeoutException as error:
             arrived = not isinstance(error, _NOT_SENT)
-            raise _http.too_late(request, silence, arrived=arrived) from error
+            raise _http.too_late(request, silence, arrived=arrived) from bare(error)
         except httpx.HTTPError as error:
             arrived = not isinstance(error, _NOT_SENT)
             why = str(error) or type(error).__name__
-            raise _http.broken(request, why, arrived=arrived) from error
+            raise _http.broken(request, why, arrived=arrived) from bare(error)
         headers = {name.lower(): value for name, value in response.headers.items()}
         body = _http.decode_body(request, headers.get("content-encoding"), raw)
         return _http.Reply(response.status_code, headers, body)

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from dcs_sessions import _operations
+from dcs_sessions._auth import advance
 from dcs_sessions._errors import (
     ApiConnectionError,
     ConfigurationError,
@@ -224,22 +225,27 @@ class RawClient:
         outgoing = next(flow)
         while True:
             started = time.perf_counter()
+            news: Reply | ApiConnectionError
             try:
-                reply = self._transport.send(outgoing, deadline)
+                news = self._transport.send(outgoing, deadline)
             except ApiConnectionError as error:
                 _log.info("%s", error)
-                outgoing = flow.throw(error)
-                continue
-            if _log.isEnabledFor(logging.DEBUG):
-                _log.debug(
-                    "%s %s -> %d in %.0f ms, request %s",
-                    outgoing.method,
-                    outgoing.url,
-                    reply.status,
-                    (time.perf_counter() - started) * 1000,
-                    reply.request_id,
-                )
-            try:
-                outgoing = flow.send(reply)
-            except StopIteration:
-                return reply
+                news = error
+            else:
+                if _log.isEnabledFor(logging.DEBUG):
+                    milliseconds = (time.perf_counter() - started) * 1000
+                    _log.debug(
+                        "%s %s -> %d in %.0f ms, request %s",
+                        outgoing.method,
+                        outgoing.url,
+                        news.status,
+                        milliseconds,
+                        news.request_id,
+                    )
+            following = advance(flow, news)
+            if following is not None:
+                outgoing = following
+            elif isinstance(news, Reply):
+                return news
+            else:
+                raise news  # the authentication has nothing to say to it
