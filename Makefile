@@ -81,3 +81,7 @@ test: $(VENV)/.ready $(if $(CI)$(shell command -v npm),tools/node_modules/.ready
 bench: $(VENV)/.ready ## Measure the client against its peers
 	@mkdir -p reports
 	$(BIN)/python tests/bench/bench.py reports/bench.json
+
+.PHONY: resilience
+resilience: $(VENV)/.ready ## Meet every fault of network and service
+	$(BIN)/pytest --numprocesses auto tests/resilience tests/secrets

@@ -11,11 +11,11 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import aiohttp
-import httpx
 import yarl
 
 from dcs_sessions import _http
 from dcs_sessions._errors import ConfigurationError, bare
+from dcs_sessions._tls import trust
 
 if TYPE_CHECKING:
     import ssl
@@ -29,6 +29,7 @@ _NOT_SENT = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
     aiohttp.ClientProxyConnectionError,
+    aiohttp.ClientHttpProxyError,
     aiohttp.InvalidURL,
 )
 
@@ -64,7 +65,7 @@ class AsyncTransport:
     def _trust(self, request: Request) -> ssl.SSLContext | bool:
         """Give what to trust, which takes a while to load and is not needed for plain HTTP."""
         if self._ssl is None and request.origin.startswith("https:"):
-            self._ssl = httpx.create_ssl_context(self._config.verify)
+            self._ssl = trust(self._config.verify)
         return self._ssl or True
 
     def _proxy_for(self, origin: str) -> str | None:

@@ -9,6 +9,7 @@ import httpx
 
 from dcs_sessions import _http
 from dcs_sessions._errors import bare
+from dcs_sessions._tls import trust
 
 if TYPE_CHECKING:
     from dcs_sessions._http import Deadline, Reply, Request, TransportConfig
@@ -31,9 +32,7 @@ class SyncTransport:
 
     def __init__(self, config: TransportConfig) -> None:
         self._client = httpx.Client(
-            verify=httpx.create_ssl_context(config.verify)
-            if isinstance(config.verify, str)
-            else config.verify,
+            verify=trust(config.verify),
             proxy=config.proxy,
             limits=httpx.Limits(
                 max_connections=config.max_connections,

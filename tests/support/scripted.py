@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -85,12 +87,24 @@ def silence(connection: socket.socket, _: Received) -> None:
     connection.recv(1)
 
 
+def drip(raw: bytes, seconds: float) -> Step:
+    """Answer one byte after the other, so that the connection is never silent."""
+
+    def step(connection: socket.socket, _: Received) -> None:
+        for byte in raw:
+            connection.sendall(bytes([byte]))
+            time.sleep(seconds)
+
+    return step
+
+
 @dataclass
 class ScriptedServer:
     """Takes the steps one a request, in the order in which requests come; the last one stays."""
 
     steps: list[Step] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
 
     def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -111,7 +125,7 @@ class ScriptedServer:
     @property
     def endpoint(self) -> str:
         host, port = self._listener.getsockname()
-        return f"http://{host}:{port}"
+        return f"{'http' if self.tls is None else 'https'}://{host}:{port}"
 
     def _accept(self) -> None:
         while True:
@@ -125,6 +139,8 @@ class ScriptedServer:
 
     def _serve(self, connection: socket.socket) -> None:
         try:
+            if self.tls is not None:
+                connection = self.tls.wrap_socket(connection, server_side=True)
             with connection, connection.makefile("rb") as stream:
                 while (request := _read(stream)) is not None:
                     with self._lock:

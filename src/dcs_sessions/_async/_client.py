@@ -28,6 +28,7 @@ from dcs_sessions._http import Deadline, TransportConfig
 from dcs_sessions._options import KEEP, Options, Retry, checked_headers, checked_seconds
 from dcs_sessions._results import QueryResult
 from dcs_sessions._scans import Scan, nodes_with_sessions, pauses
+from dcs_sessions._tls import trust
 from dcs_sessions._transport_aiohttp import AsyncTransport, sleep
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ class AsyncClient:
             retry=retry or _NO_RETRY,
             headers=checked_headers(headers or {}),
         )
+        if isinstance(verify, str):
+            verify = trust(verify)
         self._transport = AsyncTransport(TransportConfig(verify, proxy, max_connections))
         self._raw = AsyncRawClient(options, self._transport, {})
 

@@ -28,6 +28,7 @@ from dcs_sessions._options import KEEP, Options, Retry, checked_headers, checked
 from dcs_sessions._results import QueryResult
 from dcs_sessions._scans import Scan, nodes_with_sessions, pauses
 from dcs_sessions._sync._raw import RawClient
+from dcs_sessions._tls import trust
 from dcs_sessions._transport_httpx import SyncTransport, sleep
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ class Client:
             retry=retry or _NO_RETRY,
             headers=checked_headers(headers or {}),
         )
+        if isinstance(verify, str):
+            verify = trust(verify)
         self._transport = SyncTransport(TransportConfig(verify, proxy, max_connections))
         self._raw = RawClient(options, self._transport, {})
 
