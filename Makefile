@@ -85,3 +85,7 @@ bench: $(VENV)/.ready ## Measure the client against its peers
 .PHONY: resilience
 resilience: $(VENV)/.ready ## Meet every fault of network and service
 	$(BIN)/pytest --numprocesses auto tests/resilience tests/secrets
+
+.PHONY: fuzz
+fuzz: $(VENV)/.ready ## Fuzz the client and the reader of CLIENT LIST for a while
+	$(BIN)/pytest --numprocesses auto --timeout 0 --hypothesis-profile long tests/fuzz tests/emulator/test_client_list.py

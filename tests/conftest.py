@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", settings.get_profile("here"), max_examples=100_000)
 settings.load_profile("here")
 
 

@@ -111,7 +111,7 @@ class ApiError(DcsSessionsError):
             text += f" ({advice})"
         if self.request_id is not None:
             text += f" [request {self.request_id}]"
-        super().__init__(text)
+        super().__init__(printable(text))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
@@ -154,7 +154,7 @@ class JobFailedError(DcsSessionsError):
 
     def __init__(self, job: Job) -> None:
         reason = job.fail_reason if isinstance(job.fail_reason, str) else "no reason given"
-        super().__init__(f"job {job.job_id} failed: {reason}")
+        super().__init__(printable(f"job {job.job_id} failed: {reason}"))
         self.job = job
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -183,6 +183,13 @@ class SessionListChangedError(DcsSessionsError):
 
     Read the list again from the start.
     """
+
+
+def printable(text: str) -> str:
+    """Write a text of somebody else on one line, harmless to a terminal."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def bare(error: E) -> E:

@@ -8,6 +8,7 @@ Nothing here sends anything, so the sync and the async client share all of it.
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from dcs_sessions._errors import (
     InvalidArgumentError,
     UnexpectedResponseError,
     error_from,
+    printable,
 )
 from dcs_sessions._results import Response
 from dcs_sessions_api import models
@@ -33,7 +35,7 @@ from dcs_sessions_api.api.sessions import (
 from dcs_sessions_api.types import UNSET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from dcs_sessions._http import Reply
 
@@ -122,16 +124,11 @@ def kill_sessions(
 ) -> Call[None]:
     """Build HangUpClients."""
     _check_id("node_id", node_id)
-    if isinstance(addresses, str):
-        msg = f"addresses has to be a list of addresses, not the one text {addresses!r}"
-        raise InvalidArgumentError(msg)
-    addresses = list(addresses)
-    if not addresses:
+    named = checked_addresses(addresses)
+    if not named:
         msg = "addresses is empty: name the sessions to end by their peer"
         raise InvalidArgumentError(msg)
-    for address in addresses:
-        _check_id("addresses", address)
-    body = models.KillRequest(node_id=node_id, client_addrs=addresses)
+    body = models.KillRequest(node_id=node_id, client_addrs=named)
     kwargs = hang_up_clients._get_kwargs(*_instance(project_id, instance_id), body=body)
     return _call("HangUpClients", project_id, kwargs, _read_nothing, status=204, repeatable=False)
 
@@ -181,7 +178,7 @@ def find_project(region: str) -> Call[str]:
         except (KeyError, TypeError):
             raise UnexpectedResponseError(reply, problem="no list of projects") from None
         if len(found) != 1:
-            ids = ", ".join(found) or "none"
+            ids = printable(", ".join(found)) or "none"
             msg = f"region {region} has to have one project, found {ids}: pass project_id="
             raise ConfigurationError(msg)
         return found[0]
@@ -208,6 +205,17 @@ def _call(
     body = orjson.dumps(kwargs["json"]) if "json" in kwargs else b""
     method = kwargs["method"].upper()
     return Call(operation, method, target, body, read, status, repeatable, project_id)
+
+
+def checked_addresses(addresses: object) -> list[str]:
+    """Give addresses back if each can be one. A text alone is a mistake, not its letters."""
+    if isinstance(addresses, str | bytes) or not isinstance(addresses, Iterable):
+        msg = f"addresses has to be a list of addresses, not {addresses!r}"
+        raise InvalidArgumentError(msg)
+    named = list(cast("Iterable[str]", addresses))
+    for address in named:
+        _check_id("addresses", address)
+    return named
 
 
 def _instance(project_id: str, instance_id: str) -> tuple[str, str]:

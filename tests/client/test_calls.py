@@ -153,6 +153,8 @@ def test_ids_never_lead_to_another_path(both: Both, server: ScriptedServer) -> N
         ("scan_sessions", ("i", None), "node_id"),
         ("kill_sessions", ("i", "n", "1.2.3.4:5"), "addresses"),
         ("kill_sessions", ("i", "n", [5]), "addresses"),
+        ("kill_sessions", ("i", "n", None), "addresses"),
+        ("kill_sessions", ("i", "n", b"1.2.3.4:5"), "addresses"),
         ("kill_all_sessions", ("i",), "node_id"),
     ],
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
 
 import attrs
 
-from dcs_sessions import _credentials, _endpoints
+from dcs_sessions import _credentials, _endpoints, _operations
 from dcs_sessions._errors import (
     AuthenticationError,
     BadRequestError,
@@ -496,11 +496,9 @@ class Client:
             timeout: Seconds that the call may take, retries included.
             headers: Further headers to send.
         """
-        if not isinstance(addresses, str):
-            addresses = list(addresses)
-            if not addresses:
-                return
-        self._raw.kill_sessions(instance_id, node_id, addresses, timeout=timeout, headers=headers)
+        named = _operations.checked_addresses(addresses)
+        if named:
+            self._raw.kill_sessions(instance_id, node_id, named, timeout=timeout, headers=headers)
 
     def kill_all_sessions(
         self,
