@@ -80,6 +80,7 @@ class Jobs:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        self._running.clear()  # each would leave by itself, but only in the next turn of the loop
 
     @staticmethod
     async def _run(job: Job, work: Coroutine[None, None, None]) -> None:
