@@ -83,8 +83,8 @@ bench: $(VENV)/.ready ## Measure the client against its peers
 	$(BIN)/python tests/bench/bench.py reports/bench.json
 
 .PHONY: resilience
-resilience: $(VENV)/.ready ## Meet every fault of network and service
-	$(BIN)/pytest --numprocesses auto tests/resilience tests/secrets
+resilience: $(VENV)/.ready ## Meet every fault, and load: 10,000 connections, 100,000 requests
+	DCS_SESSIONS_LOAD=full $(BIN)/pytest --numprocesses auto -rP tests/resilience tests/secrets
 
 .PHONY: fuzz
 fuzz: $(VENV)/.ready ## Fuzz the client and the reader of CLIENT LIST for a while
