@@ -88,6 +88,7 @@ class ApiError(DcsSessionsError):
         error_ext_msg: Details, which the service does not use so far.
         request_id: ID of the request, from the header or the body of the answer.
         retry_after: Seconds after which the service asks to come back, or None.
+        advice: What to do about it, or None.
         headers: Headers of the answer, names in lower case.
         body: The answer as it came.
     """
@@ -106,6 +107,7 @@ class ApiError(DcsSessionsError):
         advice = _ADVICE.get(code or "")
         if self.status == 429 and self.retry_after is not None:
             advice = f"come back in {self.retry_after:g} s"
+        self.advice = advice
         text = f"{reply.status} {said}"
         if advice is not None:
             text += f" ({advice})"

@@ -24,6 +24,7 @@ class Scan:
         node_id: ID of the node.
         node: What the service says of the node, or None.
         fresh: Whether a list that was saved before will not do.
+        reads: Whether the sessions are to be read, or left with the service.
         before: Time of the list that was saved before, or None.
         started: Whether the service has been asked to query the node.
         job_id: The job, or None as long as another query of the node is running.
@@ -38,6 +39,7 @@ class Scan:
     node_id: str
     node: Node | None
     fresh: bool
+    reads: bool = True
     before: str | None = None
     started: bool = False
     job_id: str | None = None

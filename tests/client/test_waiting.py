@@ -117,6 +117,14 @@ def test_query_of_a_node_that_was_never_queried(both: Both, server: ScriptedServ
     assert server.received[4].query["limit"] == "1000"
 
 
+def test_a_list_can_be_left_with_the_service(both: Both, server: ScriptedServer) -> None:
+    script = Script(server, list=[NEVER, page("t1", "1")], scan=[STARTED], job=[job("SUCCESS")])
+    (node,) = both(endpoint=server.endpoint).refresh_sessions("i", "n").nodes
+    assert (node.node_id, node.time, node.sessions, node.error) == ("n", "t1", [], None)
+    assert script.did == ["list", "scan", "job", "list"]
+    assert server.received[-1].query["limit"] == "1"
+
+
 def test_a_query_that_need_not_be_fresh(both: Both, server: ScriptedServer) -> None:
     Script(server, list=[page("t1", "1")], scan=[STARTED], job=[job("SUCCESS")])
     result = both(endpoint=server.endpoint).query_sessions("i", "n", fresh=False)

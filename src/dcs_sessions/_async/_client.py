@@ -464,14 +464,42 @@ class AsyncClient:
             JobFailedError: That node's query has failed.
             WaitTimeoutError: That node's query did not end in time.
         """
-        deadline = Deadline(checked_seconds("timeout", timeout))
-        if node_id is not None:
-            return await self._query([Scan(instance_id, node_id, None, fresh)], deadline, headers)
-        nodes = await self.list_nodes(instance_id, timeout=deadline.seconds, headers=headers)
-        scans = [
-            Scan(instance_id, node.node_id, node, fresh) for node in nodes_with_sessions(nodes)
-        ]
-        return await self._query(scans, deadline, headers)
+        return await self._query_nodes(
+            instance_id, node_id, fresh=fresh, reads=True, timeout=timeout, headers=headers
+        )
+
+    async def refresh_sessions(
+        self,
+        instance_id: str,
+        node_id: str | None = None,
+        *,
+        fresh: bool = True,
+        timeout: float = _WAIT_SECONDS,
+        headers: Mapping[str, str] | None = None,
+    ) -> QueryResult:
+        """Query a node, or the whole instance, and leave the lists with the service.
+
+        It goes as `query_sessions` does, up to the reading. Read the lists with `iter_sessions`
+        where they are too long to be held in memory.
+
+        Args:
+            instance_id: ID of the instance.
+            node_id: ID of the node, or None for all that hold sessions.
+            fresh: True to query again; False to leave it at the lists that are saved, if any.
+            timeout: Seconds that all of it may take.
+            headers: Further headers to send.
+
+        Returns:
+            The nodes with the time of each list, those that failed, and no sessions.
+
+        Raises:
+            DcsSessionsError: The one node that was asked for, or every node, has failed.
+            JobFailedError: That node's query has failed.
+            WaitTimeoutError: That node's query did not end in time.
+        """
+        return await self._query_nodes(
+            instance_id, node_id, fresh=fresh, reads=False, timeout=timeout, headers=headers
+        )
 
     async def kill_sessions(
         self,
@@ -532,6 +560,27 @@ class AsyncClient:
 
     # How a query goes
 
+    async def _query_nodes(
+        self,
+        instance_id: str,
+        node_id: str | None,
+        *,
+        fresh: bool,
+        reads: bool,
+        timeout: float,
+        headers: Mapping[str, str] | None,
+    ) -> QueryResult:
+        deadline = Deadline(checked_seconds("timeout", timeout))
+        if node_id is not None:
+            scans = [Scan(instance_id, node_id, None, fresh, reads)]
+        else:
+            nodes = await self.list_nodes(instance_id, timeout=deadline.seconds, headers=headers)
+            scans = [
+                Scan(instance_id, node.node_id, node, fresh, reads)
+                for node in nodes_with_sessions(nodes)
+            ]
+        return await self._query(scans, deadline, headers)
+
     async def _query(
         self, scans: list[Scan], deadline: Deadline, headers: Mapping[str, str] | None
     ) -> QueryResult:
@@ -573,7 +622,10 @@ class AsyncClient:
                 await self._start(scan, deadline, headers)
         if scan.job_id is not None and not scan.ready:
             scan.ready = await self._has_ended(scan, scan.job_id, deadline, headers)
-        if scan.ready:
+        if scan.ready and not scan.reads:
+            scan.time = await self._list_time(scan, deadline, headers)
+            scan.over = True
+        elif scan.ready:
             try:
                 await self._read(scan, deadline, headers)
                 scan.over = True
