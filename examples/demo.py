@@ -90,7 +90,7 @@ def main() -> None:
             "DCS_SESSIONS_TOKEN": dcs["token"],
             "HUAWEICLOUD_SDK_PROJECT_ID": dcs["project_id"],
         }
-        query = ["query", dcs["instance_id"], dcs["node_ids"][0]]
+        query = ["query", dcs["instance_id"], "--node", dcs["node_ids"][0]]
         run("Who is connected?", query, environment)
 
         victim = "worker-blocked"

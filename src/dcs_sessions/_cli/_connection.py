@@ -5,53 +5,189 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
 import click
+
+from dcs_sessions._cli._console import CommonOption, output_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dcs_sessions import Auth, Client
+    from dcs_sessions._credentials import Found
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
+# Seconds: what one call takes at the most, and what all of a command that waits for jobs does.
+_CALL_SECONDS = 60.0
+_WAIT_SECONDS = 300.0
 
-def connection_options(command: F) -> F:
-    """Add the options, and hand the command a client made of them as its first argument.
 
-    Secrets are not among them: they come from the environment or the credentials file.
+@attrs.frozen
+class Connection:
+    """Which service to talk to, and as whom.
+
+    Attributes:
+        endpoint: Address of the service, or None for that of the region.
+        region: ID of the region, or None.
+        project_id: ID of the project, or None.
+        ask_token: Whether a token is to be asked for.
+        ca_bundle: File with the authorities to trust, or None.
+        allow_http: Whether credentials may go over plain HTTP.
+        timeout: Seconds, or None.
     """
 
-    @functools.wraps(command)
-    def run(
-        *args: Any, endpoint: str | None, region: str | None, project_id: str | None, **rest: Any
-    ) -> Any:
-        from dcs_sessions import Client
+    endpoint: str | None
+    region: str | None
+    project_id: str | None
+    ask_token: bool
+    ca_bundle: str | None
+    allow_http: bool
+    timeout: float | None
 
-        with Client.from_env(endpoint=endpoint, region=region, project_id=project_id) as client:
-            return command(client, *args, **rest)
+    @property
+    def wait_seconds(self) -> float:
+        """How long a command may take that waits for the service."""
+        return self.timeout or _WAIT_SECONDS
 
-    options = (
-        click.option(
-            "--endpoint",
-            metavar="URL",
-            envvar="DCS_SESSIONS_ENDPOINT",
-            show_envvar=True,
-            help="Address of the service, if not that of the region.",
-        ),
-        click.option(
-            "--region",
-            metavar="ID",
-            envvar="DCS_SESSIONS_REGION",
-            show_envvar=True,
-            help="Region of the instance, such as cn-north-4.",
-        ),
-        click.option(
-            "--project-id",
-            metavar="ID",
-            envvar="HUAWEICLOUD_SDK_PROJECT_ID",
-            show_envvar=True,
-            help="Project of the instance. Looked up by the region if it is not given.",
-        ),
-    )
-    for option in reversed(options):
+    def client(self, *, retry: bool = True) -> Client:
+        """Make the client.
+
+        Args:
+            retry: Whether calls are tried again.
+        """
+        from dcs_sessions import Client, ConfigurationError, Retry
+
+        if self.endpoint is None and self.region is None:
+            msg = "neither --region nor --endpoint says where the service is"
+            raise ConfigurationError(msg)
+        if self.region is None and self.project_id is None and self.ask_token:
+            msg = "give --project-id, or --region to look it up"
+            raise ConfigurationError(msg)
+        found = self.credentials()
+        return Client(
+            endpoint=self.endpoint,
+            region=self.region,
+            project_id=self.project_id or found.project_id,
+            auth=found.auth,
+            timeout=min(self.timeout or _CALL_SECONDS, _CALL_SECONDS),
+            retry=Retry() if retry else None,
+            verify=self.ca_bundle or True,
+            allow_http=self.allow_http,
+        )
+
+    def credentials(self) -> Found:
+        """Find the credentials, or ask for them."""
+        from dcs_sessions._credentials import Found, find_credentials
+
+        if self.ask_token:
+            return Found(_asked_token(), "the prompt", None, None)
+        return find_credentials()
+
+
+def _asked_token() -> Auth:
+    from dcs_sessions import TokenAuth
+    from dcs_sessions._cli._masking import remember
+
+    token = click.prompt("Token", hide_input=True, err=True).strip()
+    remember(token)
+    return TokenAuth(token)
+
+
+class Command(click.Command):
+    """A command whose help has its own options apart from those of every command."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in two sections."""
+        own: list[tuple[str, str]] = []
+        common: list[tuple[str, str]] = []
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None and isinstance(param, click.Option):
+                is_common = isinstance(param, CommonOption) or "--help" in param.opts
+                (common if is_common else own).append(record)
+        for title, rows in (("Options", own), ("Options of every command", common)):
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+def command(name: str) -> Callable[[Callable[..., Any]], Command]:
+    """Make a command of a function, whose first argument is a `Connection`."""
+
+    def decorate(function: Callable[..., Any]) -> Command:
+        made = connection_options(output_options(function))
+        return click.command(name, cls=Command)(made)
+
+    return decorate
+
+
+def connection_options(function: F) -> F:
+    """Add the options, and hand the command what they say as its first argument.
+
+    Secrets are not among them: they come from the environment, the credentials file or a prompt.
+    """
+
+    @functools.wraps(function)
+    def run(*args: Any, **rest: Any) -> Any:
+        names = [field.name for field in attrs.fields(Connection)]
+        connection = Connection(**{name: rest.pop(name) for name in names})
+        return function(connection, *args, **rest)
+
+    for option in reversed(_OPTIONS):
         run = option(run)
     return run  # type: ignore[return-value]  # the same command, without its first argument
+
+
+def _option(*names: str, **settings: Any) -> Callable[[Any], Any]:
+    return click.option(*names, cls=CommonOption, **settings)
+
+
+_OPTIONS = (
+    _option(
+        "--region",
+        metavar="ID",
+        envvar="DCS_SESSIONS_REGION",
+        show_envvar=True,
+        help="Region of the instance, such as cn-north-4.",
+    ),
+    _option(
+        "--endpoint",
+        metavar="URL",
+        envvar="DCS_SESSIONS_ENDPOINT",
+        show_envvar=True,
+        help="Address of the service, if not that of the region.",
+    ),
+    _option(
+        "--project-id",
+        metavar="ID",
+        envvar="HUAWEICLOUD_SDK_PROJECT_ID",
+        show_envvar=True,
+        help="Project of the instance. Looked up by the region if it is not given.",
+    ),
+    _option(
+        "--ask-token",
+        is_flag=True,
+        help="Ask for a token. Credentials are taken from DCS_SESSIONS_TOKEN otherwise, or "
+        "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or ~/.huaweicloud/credentials, or the server's "
+        "agency.",
+    ),
+    _option(
+        "--ca-bundle",
+        metavar="FILE",
+        type=click.Path(exists=True, dir_okay=False),
+        help="Authorities to trust, instead of the usual ones.",
+    ),
+    _option(
+        "--allow-http",
+        is_flag=True,
+        help="Let credentials go over plain HTTP to another machine.",
+    ),
+    _option(
+        "--timeout",
+        metavar="SECONDS",
+        type=click.FloatRange(0, 86400, min_open=True),
+        help=f"How long to wait for the service.  [default: {_CALL_SECONDS:g} for a call, "
+        f"{_WAIT_SECONDS:g} for a job]",
+    ),
+)

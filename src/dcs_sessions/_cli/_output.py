@@ -1,39 +1,253 @@
-"""What commands print: data on stdout, everything else on stderr."""
+"""What commands print on stdout: rows, as a table for people or in a format for programs.
+
+The formats json, jsonl and csv are a promise: names and order of fields stay as they are, new ones
+come at the end. The table is for people, and may change.
+"""
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import attrs
+import click
 
-from dcs_sessions_api.types import Unset
+from dcs_sessions._cli._console import reader_may_leave
+from dcs_sessions._cli._printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-# A pipe is read by a program or by `less -S`, and neither wants cells cut off.
-_UNCUT_WIDTH = 100_000
+F = TypeVar("F", bound="Callable[..., Any]")
+
+Row = dict[str, Any]
+
+FORMATS = ("table", "json", "jsonl", "csv")
+# Spreadsheets take a cell that starts with one of these for a formula.
+_FORMULA = ("=", "+", "-", "@")
+_GAP = "  "
+_LEAST_WIDTH = 6
 
 
-def printable(value: object) -> str:
-    """Write a value so that it cannot do anything to a terminal. Clients choose their names."""
-    if isinstance(value, Unset) or value is None:
-        return ""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in str(value)
+def format_option(command: F) -> F:
+    """Add -o."""
+    option = click.option(
+        "-o",
+        "--output",
+        "form",
+        type=click.Choice(FORMATS),
+        default="table",
+        show_default=True,
+        help="How to print: for people, or for programs.",
     )
+    return option(command)
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table on stdout, cut to the terminal if there is one."""
-    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
+def print_rows(
+    rows: Iterable[Row], form: str, columns: Sequence[Column], *, chosen: bool = False
+) -> None:
+    """Print rows. Line formats print each row as it comes.
+
+    Args:
+        rows: Fields by name. A field that is not there is left out, or is an empty cell.
+        form: One of `FORMATS`.
+        columns: What a table shows, and what there is in CSV.
+        chosen: Whether JSON, too, is to have these columns and no others.
+    """
+    if form in {"json", "jsonl"} and chosen:
+        names = [column.name for column in columns]
+        rows = ({name: row[name] for name in names if name in row} for row in rows)
+    # Standard output is found when it is used, for it may have been replaced.
+    with reader_may_leave():
+        if form == "json":
+            _print_json(rows)
+        elif form == "jsonl":
+            for row in rows:
+                sys.stdout.write(f"{to_json(row)}\n")
+        elif form == "csv":
+            _print_csv(rows, [column.name for column in columns])
+        else:
+            print_table(Table.of(rows, columns))
+
+
+def to_json(row: Row) -> str:
+    """Write a row on one line, in ASCII: other characters could do things to a terminal."""
+    return json.dumps(row)
+
+
+def _print_json(rows: Iterable[Row]) -> None:
+    before = "[\n  "
     for row in rows:
-        table.add_row(*(Text(printable(value)) for value in row))
-    width = None if sys.stdout.isatty() else _UNCUT_WIDTH
-    Console(width=width, highlight=False).print(table)
+        sys.stdout.write(f"{before}{to_json(row)}")
+        before = ",\n  "
+    sys.stdout.write("[]\n" if before.startswith("[") else "\n]\n")
+
+
+def _print_csv(rows: Iterable[Row], names: Sequence[str]) -> None:
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([_cell(row.get(name)) for name in names])
+
+
+def _cell(value: object) -> str:
+    """Write a cell on one line, so that no spreadsheet takes it for a formula."""
+    text = printable(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+
+
+# Tables
+
+
+def _plain(value: Any) -> str:
+    return printable(value)
+
+
+@attrs.frozen
+class Column:
+    """A column.
+
+    Attributes:
+        name: Name of the field.
+        title: What stands above the column; the name if it is empty.
+        show: Writes a value for people.
+        right: Whether the values are numbers.
+        end: Whether the end of a value says more than its beginning, where it has to be cut.
+    """
+
+    name: str
+    title: str = ""
+    show: Callable[[Any], str] = _plain
+    right: bool = False
+    end: bool = False
+
+
+@attrs.frozen
+class Table:
+    """Cells that are ready to be laid out.
+
+    Attributes:
+        columns: The columns.
+        cells: The cells, line by line.
+    """
+
+    columns: Sequence[Column]
+    cells: Sequence[Sequence[str]]
+
+    @classmethod
+    def of(cls, rows: Iterable[Row], columns: Sequence[Column]) -> Table:
+        """Write the cells."""
+        return cls(columns, [[c.show(row.get(c.name)) for c in columns] for row in rows])
+
+    def lines(self, limit: int | None) -> Iterator[str]:
+        """Lay the table out, the heading first, cut to a width if there is a limit."""
+        heads = [column.title or column.name for column in self.columns]
+        widths = [
+            max(map(width_of, (head, *(line[index] for line in self.cells))))
+            for index, head in enumerate(heads)
+        ]
+        if limit is not None:
+            widths = _fitted(widths, self.columns, limit)
+        for line in (heads, *self.cells):
+            parts = [
+                _padded(text, width, column)
+                for text, width, column in zip(line, widths, self.columns, strict=True)
+            ]
+            yield _GAP.join(parts).rstrip()
+
+
+def print_table(table: Table) -> None:
+    """Print a table, cut to the terminal if there is one: a pipe wants no cells cut off."""
+    terminal = sys.stdout.isatty()
+    lines = table.lines(terminal_width() if terminal else None)
+    if terminal:
+        print_title(next(lines))
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+
+
+def print_title(text: str) -> None:
+    """Print a line so that it stands out, where standard output is a terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    if sys.stdout.isatty():
+        Console(highlight=False, soft_wrap=True).print(Text(text, style="bold"))
+    else:
+        sys.stdout.write(f"{text}\n")
+
+
+def terminal_width() -> int:
+    """Give the width of the terminal, or what COLUMNS says."""
+    return shutil.get_terminal_size().columns
+
+
+def width_of(text: str) -> int:
+    """Give how many cells a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _fitted(widths: list[int], columns: Sequence[Column], width: int) -> list[int]:
+    """Take from the widest columns of text until the table fits, or nothing more can be taken."""
+    widths = list(widths)
+    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - width
+    texts = [index for index, column in enumerate(columns) if not column.right]
+    while excess > 0 and texts:
+        widest = max(texts, key=widths.__getitem__)
+        if widths[widest] <= _LEAST_WIDTH:
+            break
+        widths[widest] -= 1
+        excess -= 1
+    return widths
+
+
+def _padded(text: str, width: int, column: Column) -> str:
+    missing = width - width_of(text)
+    if missing < 0:
+        from rich.cells import set_cell_size
+
+        if column.end:
+            return f"…{set_cell_size(text[::-1], width - 1)[::-1]}"
+        return f"{set_cell_size(text, width - 1)}…"
+    blanks = " " * missing
+    return f"{blanks}{text}" if column.right else f"{text}{blanks}"
+
+
+# Values for people
+
+
+def duration(value: Any) -> str:
+    """Write seconds as people say them: 45s, 12m05s, 3h20m, 4d06h."""
+    if type(value) is not int or value < 0:
+        return printable(value)
+    minutes, seconds = divmod(value, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d{hours:02}h"
+    if hours:
+        return f"{hours}h{minutes:02}m"
+    return f"{minutes}m{seconds:02}s" if minutes else f"{seconds}s"
+
+
+_UNITS = "KMGTPE"
+
+
+def size(value: Any) -> str:
+    """Write bytes as people say them: 512B, 20.5K, 1.2M."""
+    if type(value) is not int or value < 0:
+        return printable(value)
+    if value < 1024:
+        return f"{value}B"
+    power = 1
+    while power < len(_UNITS) and value >= 999.95 * 1024**power:
+        power += 1
+    return f"{value / 1024**power:.1f}{_UNITS[power - 1]}"

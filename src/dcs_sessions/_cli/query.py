@@ -2,41 +2,129 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import click
 
-from dcs_sessions._cli._connection import connection_options
+from dcs_sessions._cli._connection import command
+from dcs_sessions._cli._output import format_option, print_rows
+from dcs_sessions._cli._sessions import (
+    ROW_FIELDS,
+    Filters,
+    csv_columns,
+    filter_options,
+    node_options,
+    number_of,
+    query_lists,
+    row_of,
+    table_columns,
+    text_of,
+)
 
 if TYPE_CHECKING:
-    from dcs_sessions import Client
+    from collections.abc import Iterable, Iterator
 
-_COLUMNS = ("addr", "name", "user", "db", "age", "idle", "cmd", "flags", "omem")
+    from dcs_sessions._cli._connection import Connection
+    from dcs_sessions._cli._output import Row
+    from dcs_sessions._cli._sessions import Lists
 
 
-@click.command()
-@click.argument("instance_id")
-@click.argument("node_id", required=False)
-@connection_options
-def query(client: Client, instance_id: str, node_id: str | None) -> None:
-    """Query the sessions of INSTANCE_ID, or of its node NODE_ID, and print them.
+def _columns(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = tuple(name.strip() for name in value.split(","))
+    unknown = [name for name in names if name not in ROW_FIELDS]
+    if unknown:
+        msg = f"no column {unknown[0]!r}; there are {', '.join(ROW_FIELDS)}"
+        raise click.BadParameter(msg, ctx, param)
+    return names
 
-    Credentials come from DCS_SESSIONS_TOKEN, or HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or the
-    file ~/.huaweicloud/credentials.
+
+@command("query")
+@click.argument("instance_id", metavar="INSTANCE")
+@node_options
+@filter_options
+@click.option("--columns", metavar="A,B,...", callback=_columns, help="Print these fields only.")
+@click.option("--sort", type=click.Choice(ROW_FIELDS), metavar="FIELD", help="Sort by this field.")
+@click.option(
+    "--order",
+    type=click.Choice(["asc", "desc"]),
+    default="desc",
+    show_default=True,
+    help="Smallest or greatest first.",
+)
+@click.option("--limit", type=click.IntRange(0), metavar="N", help="Print so many at the most.")
+@format_option
+def query(
+    connection: Connection,
+    instance_id: str,
+    nodes: tuple[str, ...],
+    form: str,
+    *,
+    cached: bool,
+    filters: Filters,
+    columns: tuple[str, ...] | None,
+    sort: str | None,
+    order: str,
+    limit: int | None,
+) -> None:
+    """List the client sessions of INSTANCE, filtered and sorted.
+
+    Queries every node that holds sessions, waits, and prints. Where some nodes fail, the others are
+    printed, and the exit code is 6. The service makes the list; filters and order are applied here.
+
+    The formats json, jsonl and csv stay as they are: node_id, list_time (when the list was made, as
+    the service says it), then the fields of the API as it sent them. JSON leaves out what a session
+    does not have. Without --sort, jsonl, json and csv hold no list in memory.
 
     \b
-    Example:
+    Examples:
       dcs-sessions query --region cn-north-4 5560df16-cebf-4473-95c4-d1b573c16e79
+      dcs-sessions query INSTANCE --name 'worker-*' --min-idle 1h --sort idle
+      dcs-sessions query INSTANCE -o jsonl | jq -r .addr
     """  # noqa: D301 - click wants the character
-    from dcs_sessions._cli._output import print_table, printable
+    with connection.client() as client:
 
-    result = client.query_sessions(instance_id, node_id)
-    for node in result.nodes:
-        if node.error is not None:
-            click.echo(f"node {printable(node.node_id)} failed: {node.error}", err=True)
-            continue
-        title = f"node {node.node_id}: {len(node.sessions)} sessions at {printable(node.time)}"
-        rows = ([getattr(session, name) for name in _COLUMNS] for session in node.sessions)
-        print_table(title, _COLUMNS, rows)
-    if result.failed:
-        raise click.exceptions.Exit(6)
+        def read() -> tuple[Lists, Iterable[Row]]:
+            lists = query_lists(
+                client,
+                instance_id,
+                nodes,
+                fresh=not cached,
+                held=form == "table" or sort is not None,
+                seconds=connection.wait_seconds,
+            )
+            rows: Iterable[Row] = (
+                row_of(node, session) for node, session in lists if filters(session)
+            )
+            if sort is not None:
+                rows = _sorted(rows, sort, descending=order == "desc")
+            return lists, rows if limit is None else itertools.islice(rows, limit)
+
+        lists, rows = read()
+        lists.describe()
+        shown = (
+            table_columns(columns, [node.node_id for node in lists.nodes])
+            if form == "table"
+            else csv_columns(columns)
+        )
+        print_rows(rows, form, shown, chosen=columns is not None)
+        lists.end()
+
+
+def _sorted(rows: Iterable[Row], field: str, *, descending: bool) -> Iterator[Row]:
+    """Sort rows: numbers as numbers, then texts; those without a value come last either way."""
+
+    def key(row: Row) -> tuple[bool, float, str]:
+        number = number_of(row[field])
+        return (number is None, number or 0.0, text_of(row[field]) if number is None else "")
+
+    known: list[Row] = []
+    unknown: list[Row] = []
+    for row in rows:
+        (unknown if row.get(field) in {None, ""} else known).append(row)
+    known.sort(key=key, reverse=descending)
+    return itertools.chain(known, unknown)

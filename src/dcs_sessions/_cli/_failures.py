@@ -1,0 +1,100 @@
+"""What is said when a command fails, in two lines: what happened, and what to do; and its code."""
+
+from __future__ import annotations
+
+import traceback
+
+import click
+
+from dcs_sessions import _errors
+from dcs_sessions._cli._console import is_debug
+from dcs_sessions._cli._masking import mask
+from dcs_sessions._cli._printable import printable
+
+REFUSED, USAGE, NOT_AUTHORISED, NOT_FOUND, TIMED_OUT, PARTLY, INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
+
+# Exception -> exit code, and what to do where the error itself does not know. The first one counts.
+_KINDS: tuple[tuple[type[BaseException], int, str], ...] = (
+    (_errors.InvalidArgumentError, USAGE, "Correct it and try again."),
+    (_errors.ConfigurationError, USAGE, "See what is used, and from where: dcs-sessions check"),
+    (_errors.AuthenticationError, NOT_AUTHORISED, "Check the credentials: dcs-sessions check"),
+    (_errors.PermissionDeniedError, NOT_AUTHORISED, "Ask for the permission."),
+    (_errors.NotFoundError, NOT_FOUND, "Check the ID, the project and the region."),
+    (_errors.WaitTimeoutError, TIMED_OUT, "It may still end. Wait longer with --timeout SECONDS."),
+    (_errors.ApiTimeoutError, TIMED_OUT, "Try again, or wait longer with --timeout SECONDS."),
+    (_errors.ApiConnectionError, REFUSED, "Check the endpoint and the network: dcs-sessions check"),
+    (_errors.ThrottledError, REFUSED, "Wait a minute and try again."),
+    (_errors.ServerError, REFUSED, "Try again. If it stays, ask the vendor, with the request ID."),
+    (_errors.SessionListChangedError, REFUSED, "Somebody else queried the node. Try again."),
+    (_errors.JobFailedError, REFUSED, "Try again. If it stays, ask the vendor, with the job ID."),
+)
+# The advice of the library names its methods. These are the same things on the command line.
+_ADVICE = {
+    "APIGW.0101": "The gateway knows no such API: check --region and --endpoint.",
+    "DCS.1003": "No token was sent: set DCS_SESSIONS_TOKEN, or use --ask-token.",
+    "DCS.3053": "Check the node ID: dcs-sessions nodes INSTANCE",
+    "DCS.5053": "The node does not answer: check its state with dcs-sessions nodes INSTANCE",
+}
+
+
+def exit_code(error: BaseException) -> int:
+    """Give the exit code that an error stands for."""
+    return next((code for kind, code, _ in _KINDS if isinstance(error, kind)), REFUSED)
+
+
+def what_happened(error: BaseException) -> str:
+    """Say in one line what happened, without what to do about it."""
+    text = str(error)
+    if isinstance(error, _errors.ApiError) and error.advice is not None:
+        text = text.replace(f" ({error.advice})", "")
+    return text or type(error).__name__
+
+
+def what_to_do(error: BaseException) -> str:
+    """Say in one line what to do about it."""
+    if isinstance(error, _errors.ApiError):
+        advice = _ADVICE.get(error.error_code or "") or error.advice
+        if advice is not None:
+            advice = advice[0].upper() + advice[1:]
+            return advice if advice.endswith(".") or "dcs-sessions" in advice else f"{advice}."
+    for kind, _, advice in _KINDS:
+        if isinstance(error, kind):
+            return advice
+    return "This is a fault of dcs-sessions: report it, with what --debug shows."
+
+
+def report(error: BaseException) -> int:
+    """Say what a command failed with, and give its exit code."""
+    if is_debug() and not isinstance(error, click.UsageError):
+        lines = traceback.TracebackException.from_exception(error, capture_locals=False).format()
+        for line in mask("".join(lines)).splitlines():
+            click.echo(printable(line), err=True)
+    if isinstance(error, click.Abort):
+        # Click says so of Ctrl-C at a prompt, too.
+        error = error.__context__ or error
+    if isinstance(error, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    if isinstance(error, click.Abort | EOFError):
+        click.echo("Nothing was done.", err=True)
+        return REFUSED
+    if isinstance(error, click.ClickException):
+        code = USAGE if isinstance(error, click.UsageError) else error.exit_code
+        happened, advice = error.format_message(), _usage_advice(error)
+    elif isinstance(error, _errors.DcsSessionsError):
+        code = exit_code(error)
+        happened, advice = what_happened(error), what_to_do(error)
+    else:
+        code = REFUSED
+        happened, advice = f"{type(error).__name__}: {error}", what_to_do(error)
+    click.echo(f"dcs-sessions: {printable(mask(happened))}", err=True)
+    if advice:
+        click.echo(advice, err=True)
+    return code
+
+
+def _usage_advice(error: click.ClickException) -> str:
+    if not isinstance(error, click.UsageError):
+        return ""
+    path = "dcs-sessions" if error.ctx is None else error.ctx.command_path
+    return f"See how it is used: {path} --help"

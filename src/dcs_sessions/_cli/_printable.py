@@ -1,0 +1,25 @@
+"""What may be shown on a terminal. Clients choose their names, and an attacker may be a client."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dcs_sessions_api.types import Unset
+
+
+def printable(value: object) -> str:
+    """Write a value on one line, so that it cannot do anything to a terminal."""
+    if value is None or isinstance(value, Unset):
+        return ""
+    text = value if isinstance(value, str) else _write(value)
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def _write(value: Any) -> str:
+    """Write what is not text as JSON does, which a field of an unknown type came as."""
+    return json.dumps(value, default=str)

@@ -1,0 +1,26 @@
+"""The OpenAPI document that this version was made from, `openapi.yaml`."""
+
+from __future__ import annotations
+
+import os
+
+
+def contract_text() -> str:
+    """Give the document.
+
+    It lies in the package, or at the root of the repository where that is installed in place.
+    """
+    folder = os.path.dirname(__file__)  # noqa: PTH120 - pathlib takes longer than all of --version
+    inside = os.path.join(folder, "openapi.yaml")  # noqa: PTH118
+    if not os.path.exists(inside):  # noqa: PTH110
+        inside = os.path.join(folder, "..", "..", "openapi.yaml")  # noqa: PTH118
+    with open(inside, encoding="utf-8") as file:  # noqa: PTH123
+        return file.read()
+
+
+def contract_version() -> str:
+    """Give the version, which is that of the package. Looking there is what takes no time."""
+    for line in contract_text().splitlines():
+        if line.startswith("  version: "):
+            return line.removeprefix("  version: ").strip()
+    raise AssertionError  # the package cannot be built without one
