@@ -50,25 +50,27 @@ class Connection:
         """How long a command may take that waits for the service."""
         return self.timeout or _WAIT_SECONDS
 
-    def client(self, *, retry: bool = True) -> Client:
+    def client(self, *, retry: bool = True, found: Found | None = None) -> Client:
         """Make the client.
 
         Args:
             retry: Whether calls are tried again.
+            found: The credentials, if they have been found already.
         """
         from dcs_sessions import Client, ConfigurationError, Retry
 
         if self.endpoint is None and self.region is None:
             msg = "neither --region nor --endpoint says where the service is"
             raise ConfigurationError(msg)
-        if self.region is None and self.project_id is None and self.ask_token:
-            msg = "give --project-id, or --region to look it up"
+        found = found or self.credentials()
+        project_id = self.project_id or found.project_id
+        if self.region is None and project_id is None:
+            msg = "neither --project-id says which project it is, nor --region where to look it up"
             raise ConfigurationError(msg)
-        found = self.credentials()
         return Client(
             endpoint=self.endpoint,
             region=self.region,
-            project_id=self.project_id or found.project_id,
+            project_id=project_id,
             auth=found.auth,
             timeout=min(self.timeout or _CALL_SECONDS, _CALL_SECONDS),
             retry=Retry() if retry else None,

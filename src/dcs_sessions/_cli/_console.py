@@ -71,7 +71,7 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    warnings.showwarning = _show_warning  # type: ignore[assignment]  # takes whatever is given
+    warnings.showwarning = _show_warning
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

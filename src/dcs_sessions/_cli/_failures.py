@@ -37,6 +37,14 @@ _ADVICE = {
 }
 
 
+# What the library calls otherwise than the command line does.
+_NAMES = {
+    "say allow_http=True": "say --allow-http",
+    "pass project_id=": "give --project-id",
+    "must not hold a user or a password: use auth=": "must not hold a user or a password",
+}
+
+
 def exit_code(error: BaseException) -> int:
     """Give the exit code that an error stands for."""
     return next((code for kind, code, _ in _KINDS if isinstance(error, kind)), REFUSED)
@@ -47,6 +55,8 @@ def what_happened(error: BaseException) -> str:
     text = str(error)
     if isinstance(error, _errors.ApiError) and error.advice is not None:
         text = text.replace(f" ({error.advice})", "")
+    for theirs, ours in _NAMES.items():
+        text = text.replace(theirs, ours)
     return text or type(error).__name__
 
 
@@ -88,6 +98,9 @@ def report(error: BaseException) -> int:
         code = REFUSED
         happened, advice = f"{type(error).__name__}: {error}", what_to_do(error)
     click.echo(f"dcs-sessions: {printable(mask(happened))}", err=True)
+    context = click.get_current_context(silent=True)
+    if context is not None and context.invoked_subcommand == "check":
+        advice = advice.replace(": dcs-sessions check", ".")
     if advice:
         click.echo(advice, err=True)
     return code
