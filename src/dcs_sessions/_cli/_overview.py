@@ -6,6 +6,7 @@ from __future__ import annotations
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Look": {
         "query": ("query:query", "List the sessions of an instance."),
+        "summary": ("summary:summary", "Count them by host, user, name, and so on."),
     },
     "End": {
         "kill": ("kill:kill", "End sessions, by address or by the filters of query."),
