@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -252,11 +253,13 @@ class Lists:
         held: Whether the sessions are in memory, or read from the service as they are wanted.
         nodes: The nodes that answered.
         failures: ID of each node that failed, and why.
+        warn: Where to say so.
     """
 
     client: Client
     instance_id: str
     held: bool
+    warn: Callable[[str], None] = _console.warn
     nodes: list[NodeSessions] = attrs.field(factory=list["NodeSessions"])
     failures: list[tuple[str, DcsSessionsError]] = attrs.field(
         factory=list[tuple[str, DcsSessionsError]]
@@ -281,8 +284,8 @@ class Lists:
     def fail(self, node_id: str, error: DcsSessionsError, what: str = "failed") -> None:
         """Take note of a node that failed, and say so."""
         self.failures.append((node_id, error))
-        _console.warn(f"node {node_id} {what}: {_failures.what_happened(error)}")
-        _console.warn(_failures.what_to_do(error))
+        self.warn(f"node {node_id} {what}: {_failures.what_happened(error)}")
+        self.warn(_failures.what_to_do(error))
 
     def describe(self) -> None:
         """Say of what time the lists are."""
@@ -304,18 +307,28 @@ def query_lists(
     fresh: bool,
     held: bool,
     seconds: float,
+    warn: Callable[[str], None] | None = None,
 ) -> Lists:
     """Query nodes, or the whole instance if none is named.
+
+    Args:
+        client: Client to query with.
+        instance_id: ID of the instance.
+        node_ids: IDs of the nodes.
+        fresh: Whether lists that are saved will not do.
+        held: Whether to read the sessions into memory at once.
+        seconds: How long it may take.
+        warn: Where to speak of nodes that fail, if stderr is not to be touched.
 
     Raises:
         DcsSessionsError: Every node has failed.
     """
     deadline = Deadline(seconds)
-    lists = Lists(client, instance_id, held)
+    lists = Lists(client, instance_id, held, warn=warn or _console.warn)
     query = client.query_sessions if held else client.refresh_sessions
     what = f"{len(node_ids)} nodes" if len(node_ids) > 1 else "a node" if node_ids else "the nodes"
     doing = f"Querying {what} of {instance_id}" if fresh else f"Reading {what} of {instance_id}"
-    with _console.progress(doing):
+    with _console.progress(doing) if warn is None else nullcontext():
         # Several that are named are queried one by one: a long list of them is rare.
         for node_id in dict.fromkeys(node_ids) or (None,):
             left = max(1.0, deadline.remaining())

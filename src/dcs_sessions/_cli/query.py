@@ -23,7 +23,7 @@ from dcs_sessions._cli._sessions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from dcs_sessions._cli._connection import Connection
     from dcs_sessions._cli._output import Row
@@ -57,6 +57,14 @@ def _columns(
     help="Smallest or greatest first.",
 )
 @click.option("--limit", type=click.IntRange(0), metavar="N", help="Print so many at the most.")
+@click.option(
+    "--watch",
+    type=click.FloatRange(0.1, 86400),
+    metavar="SECONDS",
+    help="Query again every so often, and mark what came (+) and what went (-). Ctrl-C ends it. "
+    "With -o jsonl: the list once, and then what changed; the field `change` is present, came or "
+    "went.",
+)
 @format_option
 def query(
     connection: Connection,
@@ -70,6 +78,7 @@ def query(
     sort: str | None,
     order: str,
     limit: int | None,
+    watch: float | None,
 ) -> None:
     """List the client sessions of INSTANCE, filtered and sorted.
 
@@ -86,25 +95,39 @@ def query(
       dcs-sessions query INSTANCE --name 'worker-*' --min-idle 1h --sort idle
       dcs-sessions query INSTANCE -o jsonl | jq -r .addr
     """  # noqa: D301 - click wants the character
+    if watch is not None:
+        if form not in {"table", "jsonl"} or cached:
+            msg = "--watch goes with -o table or -o jsonl, and not with --cached"
+            raise click.UsageError(msg)
+        if form == "jsonl" and limit is not None:
+            msg = "--limit would make sessions come and go that do not: leave it out"
+            raise click.UsageError(msg)
     with connection.client() as client:
 
-        def read() -> tuple[Lists, Iterable[Row]]:
+        def read(warn: Callable[[str], None] | None = None) -> tuple[Lists, Iterable[Row]]:
             lists = query_lists(
                 client,
                 instance_id,
                 nodes,
                 fresh=not cached,
-                held=form == "table" or sort is not None,
+                held=form == "table" or sort is not None or watch is not None,
                 seconds=connection.wait_seconds,
+                warn=warn,
             )
             rows: Iterable[Row] = (
                 row_of(node, session) for node, session in lists if filters(session)
             )
             if sort is not None:
                 rows = _sorted(rows, sort, descending=order == "desc")
-            return lists, rows if limit is None else itertools.islice(rows, limit)
+            return lists, rows
 
+        if watch is not None:
+            from dcs_sessions._cli import _watch
+
+            _watch.watch(read, instance_id, watch, form, columns, limit)
         lists, rows = read()
+        if limit is not None:
+            rows = itertools.islice(rows, limit)
         lists.describe()
         shown = (
             table_columns(columns, [node.node_id for node in lists.nodes])
