@@ -12,10 +12,9 @@ import click
 
 from dcs_sessions._cli import _console, _failures
 from dcs_sessions._cli._output import Column, Row, duration, size
-from dcs_sessions._cli._printable import printable
+from dcs_sessions._cli._printable import is_missing, printable
 from dcs_sessions._errors import AuthenticationError, DcsSessionsError, PermissionDeniedError
 from dcs_sessions._http import Deadline
-from dcs_sessions_api.types import Unset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -79,7 +78,7 @@ def row_of(node: NodeSessions, session: Session) -> Row:
     row: Row = {"node_id": node.node_id, "list_time": node.time}
     for name in FIELDS:
         value = getattr(session, name)
-        if not isinstance(value, Unset):
+        if value is None or not is_missing(value):
             row[name] = value
     for name, value in session.additional_properties.items():
         row.setdefault(name, value)
@@ -88,7 +87,7 @@ def row_of(node: NodeSessions, session: Session) -> Row:
 
 def text_of(value: object) -> str:
     """Give a field as text, empty where it has no value."""
-    return "" if value is None or isinstance(value, Unset) else str(value)
+    return "" if is_missing(value) else str(value)
 
 
 def number_of(value: object) -> float | None:

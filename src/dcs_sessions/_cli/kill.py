@@ -12,6 +12,7 @@ import click
 from dcs_sessions._cli import _console, _failures
 from dcs_sessions._cli._connection import command
 from dcs_sessions._cli._output import Column, Table, duration, format_option, print_rows
+from dcs_sessions._cli._printable import is_missing
 from dcs_sessions._cli._sessions import (
     Filters,
     Lists,
@@ -29,7 +30,6 @@ from dcs_sessions._errors import (
     PermissionDeniedError,
     ThrottledError,
 )
-from dcs_sessions_api.types import Unset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -79,7 +79,7 @@ class _Victim:
         if self.session is not None:
             for name in ("id", "name", "user", "age", "idle"):
                 value = getattr(self.session, name)
-                if not isinstance(value, Unset):
+                if not is_missing(value):
                     row[name] = value
         if self.reason:
             row["reason"] = self.reason
