@@ -332,6 +332,57 @@ def imports() -> Iterator[Figure]:
     )
 
 
+def starts() -> Iterator[Figure]:
+    def start(*arguments: str) -> Callable[[], float]:
+        command = [sys.executable, *arguments]
+        quiet = subprocess.DEVNULL
+        return seconds_of(lambda: subprocess.run(command, check=True, stdout=quiet))
+
+    found = in_turns(
+        25,
+        bare=start("-c", "pass"),
+        version=start("-m", "dcs_sessions", "--version"),
+        help=start("-m", "dcs_sessions", "--help"),
+    )
+    for name in ("version", "help"):
+        work = f"dcs-sessions --{name}: time against a bare interpreter"
+        yield Figure(work, found[name] / found["bare"], 3, 2, "x", False)
+
+
+_QUERY = """
+import resource, subprocess, sys
+query = ["query", "i", "--node", sys.argv[1], "-o", "jsonl", "--quiet"]
+command = [sys.executable, "-m", "dcs_sessions", *query]
+with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    count = sum(1 for line in process.stdout)
+assert (process.returncode, count) == (0, int(sys.argv[1])), (process.returncode, count)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def streaming(endpoint: str) -> Iterator[Figure]:
+    environment = {
+        **os.environ,
+        "DCS_SESSIONS_ENDPOINT": endpoint,
+        "DCS_SESSIONS_TOKEN": "bench-token",
+        "HUAWEICLOUD_SDK_PROJECT_ID": PROJECT,
+    }
+
+    def peak(sessions: int) -> Callable[[], float]:
+        command = [sys.executable, "-c", _QUERY, str(sessions)]
+        return lambda: int(subprocess.check_output(command, env=environment)) / 1024
+
+    found = in_turns(3, few=peak(2_000), many=peak(200_000))
+    yield Figure(
+        "200,000 sessions through query -o jsonl: peak memory over that of 2,000",
+        found["many"] - found["few"],
+        10,
+        2,
+        " MiB",
+        False,
+    )
+
+
 def main() -> int:
     with server() as endpoint:
         figures = [
@@ -340,6 +391,8 @@ def main() -> int:
             *threads(endpoint),
             *memory(endpoint),
             *imports(),
+            *starts(),
+            *streaming(endpoint),
         ]
     print(f"{'work':75} {'figure':>10} {'floor':>9} {'goal':>9}")
     for figure in figures:

@@ -25,6 +25,11 @@ _KINDS: tuple[tuple[type[BaseException], int, str], ...] = (
     (_errors.ApiConnectionError, REFUSED, "Check the endpoint and the network: dcs-sessions check"),
     (_errors.ThrottledError, REFUSED, "Wait a minute and try again."),
     (_errors.ServerError, REFUSED, "Try again. If it stays, ask the vendor, with the request ID."),
+    (
+        _errors.ApiError,
+        REFUSED,
+        "Ask the vendor, with the request ID, if this does not say enough.",
+    ),
     (_errors.SessionListChangedError, REFUSED, "Somebody else queried the node. Try again."),
     (_errors.JobFailedError, REFUSED, "Try again. If it stays, ask the vendor, with the job ID."),
 )
