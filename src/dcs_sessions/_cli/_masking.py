@@ -14,6 +14,8 @@ _VARIABLES = (
     "HUAWEICLOUD_SDK_SECURITY_TOKEN",
 )
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+# No secret is shorter, and to replace every "t" would hide what went wrong.
+_SHORTEST = 6
 # What no variable and no file has, such as a token that was typed in.
 _known: set[str] = set()
 
@@ -42,7 +44,7 @@ def _secrets() -> set[str]:
     except (OSError, ValueError, RuntimeError):
         text = ""
     found.update(re.findall(r"(?im)^\s*(?:ak|sk|security_token)\s*[=:]\s*(.*?)\s*$", text))
-    return {secret for secret in found if secret}
+    return {secret for secret in found if len(secret) >= _SHORTEST}
 
 
 def _password(url: str) -> str:

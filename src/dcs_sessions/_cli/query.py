@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import click
@@ -139,15 +140,19 @@ def query(
 
 
 def _sorted(rows: Iterable[Row], field: str, *, descending: bool) -> Iterator[Row]:
-    """Sort rows: numbers as numbers, then texts; those without a value come last either way."""
-
-    def key(row: Row) -> tuple[bool, float, str]:
-        number = number_of(row[field])
-        return (number is None, number or 0.0, text_of(row[field]) if number is None else "")
-
-    known: list[Row] = []
-    unknown: list[Row] = []
+    """Sort rows: numbers, then texts, then those without a value, whatever the order."""
+    numbers: list[tuple[float, Row]] = []
+    texts: list[tuple[str, Row]] = []
+    others: list[Row] = []
     for row in rows:
-        (unknown if row.get(field) in {None, ""} else known).append(row)
-    known.sort(key=key, reverse=descending)
-    return itertools.chain(known, unknown)
+        value = row.get(field)
+        number, text = number_of(value), text_of(value)
+        if number is not None:
+            numbers.append((number, row))
+        elif text:
+            texts.append((text, row))
+        else:
+            others.append(row)
+    for group in (numbers, texts):
+        group.sort(key=itemgetter(0), reverse=descending)
+    return itertools.chain((row for _, row in numbers), (row for _, row in texts), others)
