@@ -85,7 +85,7 @@ class Terminal:
         self._lock = threading.Lock()
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        self.before = termios.tcgetattr(slave)
+        self.before = self.after = termios.tcgetattr(slave)
         self.slave = slave
         self.process = subprocess.Popen(
             # A shell of its own makes the terminal the controlling one, so that Ctrl-C is sent.
@@ -120,8 +120,9 @@ class Terminal:
             try:
                 found = os.read(self._master, 65536)
             except OSError as error:
-                assert error.errno == errno.EIO  # nobody has the other end any more
-                return
+                if error.errno == errno.EIO:  # nobody has the other end any more
+                    return
+                raise
             if not found:
                 return
             with self._lock:
@@ -160,6 +161,7 @@ class Terminal:
         while size != len(self.raw):
             size = len(self.raw)
             time.sleep(0.05)
+        self.after = termios.tcgetattr(self.slave)
         return self.text()
 
 

@@ -92,7 +92,12 @@ def _rate_limit(
     "end.",
 )
 def emulator(credentials: Path | None, ready_file: Path | None, **options: Any) -> None:
-    """Run a local DCS on a real Valkey or Redis, until it is interrupted."""
+    """Run a local DCS on a real Valkey or Redis, until it is interrupted.
+
+    \b
+    Example:
+      dcs-sessions emulator --nodes 2 --ready-file ready.json
+    """  # noqa: D301 - click wants the character
     try:
         from dcs_sessions.emulator import Emulator, EmulatorError
     except ModuleNotFoundError as error:

@@ -59,6 +59,9 @@ def summary(
       dcs-sessions summary INSTANCE
       dcs-sessions summary INSTANCE --min-idle 1h --html incident.html
     """  # noqa: D301 - click wants the character
+    if html is not None and not html.parent.is_dir():
+        msg = f"--html: {html}: there is no such folder"
+        raise click.UsageError(msg)
     statistics = Statistics()
     with connection.client() as client:
         lists = query_lists(
@@ -79,7 +82,8 @@ def summary(
         try:
             html.write_text(text, "utf-8")
         except OSError as error:
-            raise click.ClickException(f"--html: {html}: {error.strerror}") from None
+            msg = f"--html: {html}: {error.strerror}"
+            raise click.UsageError(msg) from None
         _console.note(f"Wrote {html}.")
     with _console.reader_may_leave():
         _print(statistics)

@@ -1,0 +1,236 @@
+"""What a person sees: on a terminal, as its screen shows it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from cli.conftest import Connect, is_alive
+from dcs_sessions.emulator import Emulator
+from support.command import Cli, Terminal
+from support.fake import FakeDcs
+from support.scripted import Received, Step, answer
+
+
+def is_as_it_was(terminal: Terminal) -> bool:
+    """Tell whether the cursor is shown, the usual screen is back, and typing is echoed."""
+
+    def last(on: bytes, off: bytes) -> bool:
+        return terminal.raw.rfind(on) >= terminal.raw.rfind(off)
+
+    return (
+        last(b"\x1b[?25h", b"\x1b[?25l")
+        and last(b"\x1b[?1049l", b"\x1b[?1049h")
+        and terminal.after == terminal.before
+    )
+
+
+def test_a_table_fits_the_terminal(fake: FakeDcs, fake_cli: Cli) -> None:
+    rows = [{"addr": "10.0.0.1:1", "name": "n" * 200, "user": "日本語" * 9, "omem": 1}]
+    fake.lists["n1"] = [rows]
+    with fake_cli.terminal("query", "i", columns=80) as terminal:
+        screen = terminal.end(0)
+    head, line = screen.splitlines()[-2:]
+    assert head.startswith("addr")
+    assert line.startswith("10.0.0.1:1")
+    assert line.endswith("1B")
+    assert line.count("…") == 2
+    assert b"\x1b[1m" in terminal.raw  # the heading stands out
+    assert is_as_it_was(terminal)
+
+
+def test_columns_say_the_width(fake: FakeDcs, fake_cli: Cli) -> None:
+    fake.lists["n1"] = [[{"name": "n" * 200}]]
+    with fake_cli.with_env(COLUMNS="50").terminal(
+        "query", "i", "--columns", "name", columns=120
+    ) as terminal:
+        assert terminal.end(0).splitlines()[-1] == "n" * 49 + "…"
+
+
+def test_nodes_are_told_apart_by_their_ends(cli: Cli, own: Emulator, connect: Connect) -> None:
+    connect("ends", 0)
+    connect("ends", 1)
+    with cli.terminal("query", own.instance_id, "--name", "ends", columns=70) as terminal:
+        lines = terminal.end(0).splitlines()[-2:]
+    shown = [line.split()[0] for line in lines]
+    assert [node[-1] for node in shown] == ["1", "2"]
+    assert all(node.startswith("…") for node in shown)
+
+
+def test_no_colour_where_none_is_wanted(fake: FakeDcs, fake_cli: Cli) -> None:
+    fake.lists["n1"] = [[{"name": "n"}]]
+    for change in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        with fake_cli.with_env(**change).terminal("query", "i", "--quiet") as terminal:
+            terminal.end(0)
+        for code in range(30, 50):
+            assert f"\x1b[{code}m".encode() not in terminal.raw
+
+
+def slowly(count: int) -> Callable[[Received], Step | None]:
+    """Let the job go on for so many looks."""
+    looks = 0
+
+    def first(request: Received) -> Step | None:
+        nonlocal looks
+        if "/jobs/" not in request.path:
+            return None
+        looks += 1
+        return answer(200, {"job_id": "j", "status": "RUNNING" if looks < count else "SUCCESS"})
+
+    return first
+
+
+def test_progress_is_shown_and_gone(fake: FakeDcs, fake_cli: Cli) -> None:
+    fake.first = slowly(6)
+    with fake_cli.terminal("query", "i") as terminal:
+        terminal.wait_for("Querying the nodes of i")
+        screen = terminal.end(0)
+    assert "Querying" not in screen
+    assert is_as_it_was(terminal)
+
+
+def test_no_progress_when_quiet(fake: FakeDcs, fake_cli: Cli) -> None:
+    fake.first = slowly(4)
+    with fake_cli.terminal("query", "i", "--quiet") as terminal:
+        terminal.end(0)
+    assert b"Querying" not in terminal.raw
+
+
+def test_ctrl_c_while_it_waits(fake: FakeDcs, fake_cli: Cli) -> None:
+    fake.first = slowly(1_000_000)
+    with fake_cli.terminal("query", "i") as terminal:
+        terminal.wait_for("Querying")
+        terminal.interrupt()
+        screen = terminal.end(130)
+    assert screen.endswith("Interrupted.")
+    assert is_as_it_was(terminal)
+
+
+# Prompts
+
+
+def test_a_kill_shows_and_asks(cli: Cli, own: Emulator, connect: Connect) -> None:
+    victim = connect("asked")
+    words = ("kill", own.instance_id, "--name", "asked")
+    with cli.terminal(*words, columns=160) as terminal:
+        screen = terminal.wait_for("End this session? [y/N]:")
+        assert "to end" in screen
+        terminal.type("\x03")
+        assert terminal.end(130).endswith("Interrupted.")
+    assert is_alive(victim)
+    with cli.terminal(*words, columns=160) as terminal:
+        terminal.wait_for("End this session? [y/N]:")
+        terminal.type("y\r")
+        assert "ended" in terminal.end(0)
+    assert not is_alive(victim)
+
+
+def test_kill_all_wants_the_id(cli: Cli, own: Emulator, connect: Connect) -> None:
+    client = connect("kill-all-asked")
+    with cli.terminal("kill-all", own.instance_id, columns=120) as terminal:
+        terminal.wait_for("This ends every session. Type the ID of the instance to go on:")
+        terminal.type("y\r")
+        assert terminal.end(1).endswith("Nothing was done.")
+    assert is_alive(client)
+
+
+def test_a_token_that_is_typed_is_not_shown(cli: Cli, own: Emulator) -> None:
+    without = cli.with_env(DCS_SESSIONS_TOKEN=None)
+    with without.terminal("check", "--ask-token", own.instance_id) as terminal:
+        terminal.wait_for("Token:")
+        terminal.type(f"{own.token}\r")
+        screen = terminal.end(0)
+    assert "token ***  (from the prompt)" in screen
+    assert own.token.encode() not in terminal.raw
+    assert is_as_it_was(terminal)
+
+
+# --watch
+
+
+def test_watch(cli: Cli, own: Emulator, connect: Connect) -> None:
+    connect("watch-stays")
+    leaves = connect("watch-leaves")
+    words = ("query", own.instance_id, "--name", "watch-*", "--watch", "0.3")
+    with cli.terminal(*words, columns=120) as terminal:
+        first = terminal.wait_for("2 sessions", "watch-stays", "watch-leaves")
+        assert f"of {own.instance_id}, every 0.3 s, Ctrl-C ends" in first
+        assert [line[0] for line in first.splitlines()[3:]] == [" ", " "]
+        seen: list[str] = []
+
+        def is_marked(mark: str, name: str) -> bool:
+            # A mark stays for one look.
+            seen.append(terminal.text())
+            lines = [line for text in seen for line in text.splitlines()]
+            return any(line.startswith(mark) and name in line for line in lines)
+
+        connect("watch-comes")
+        leaves.close()  # type: ignore[no-untyped-call]
+        terminal.wait_until(lambda: is_marked("+ ", "watch-comes"), "what came")
+        terminal.wait_until(lambda: is_marked("- ", "watch-leaves"), "what went")
+        terminal.wait_for("2 sessions, 0 came, 0 went", "  127.0.0.1")
+        terminal.interrupt()
+        terminal.end(130)
+    assert b"\x1b[?1049h" in terminal.raw
+    assert is_as_it_was(terminal)
+
+
+def test_watch_on_a_small_screen(fake: FakeDcs, fake_cli: Cli) -> None:
+    fake.lists["n1"] = [[{"id": str(n), "name": "x" * 99} for n in range(50)]]
+    with fake_cli.terminal("query", "i", "--watch", "60", rows=10, columns=40) as terminal:
+        screen = terminal.wait_for("... 44 more")
+        terminal.process.send_signal(signal.SIGTERM)
+        terminal.end(128 + signal.SIGTERM)
+    assert len(screen.splitlines()) == 10
+    assert is_as_it_was(terminal)
+
+
+def test_watch_goes_on_after_a_failure(fake: FakeDcs, fake_cli: Cli) -> None:
+    fake.lists["n1"] = [[{"id": "1", "addr": "a:1"}]]
+    failing = [False]
+
+    def first(request: Received) -> Step | None:
+        dead = failing[0] and request.method == "POST"
+        return answer(503, {"error_code": "x", "error_msg": "the sky fell"}) if dead else None
+
+    fake.first = first
+    words = ("query", "i", "--watch", "0.2", "--timeout", "1")
+    with fake_cli.terminal(*words, columns=100) as terminal:
+        terminal.wait_for("1 sessions")
+        failing[0] = True
+        screen = terminal.wait_for("the sky fell")
+        assert "a:1" in screen  # what was known stays
+        assert "\n- " not in screen
+        failing[0] = False
+        terminal.wait_until(lambda: "the sky fell" not in terminal.text())
+        terminal.interrupt()
+        terminal.end(130)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "table"])
+def test_watch_in_a_pipe(form: str, fake: FakeDcs, fake_cli: Cli) -> None:
+    one, two, three = ({"id": n, "name": f"s{n}"} for n in "123")
+    fake.lists["n1"] = [[one, two], [two, three], [two, three]]
+    words = ("query", "i", "--watch", "0.1", "-o", form, "--columns", "name", "--quiet")
+    expected = {
+        "jsonl": [
+            '{"change": "present", "name": "s1"}',
+            '{"change": "present", "name": "s2"}',
+            '{"change": "went", "name": "s1"}',
+            '{"change": "came", "name": "s3"}',
+        ],
+        "table": ["  name", "  s1", "  s2", "", "  name", "- s1", "  s2", "+ s3", ""],
+    }[form]
+    with fake_cli.start(*words) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().rstrip("\n") for _ in expected]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    assert lines == expected
+
+
+def test_watch_has_limits(fake_cli: Cli) -> None:
+    for words in (("-o", "csv"), ("-o", "json"), ("--cached",), ("-o", "jsonl", "--limit", "1")):
+        fake_cli("query", "i", "--watch", "1", *words, code=2)
