@@ -55,6 +55,7 @@ def test_an_address_that_is_gone_is_no_error(api: Api, fresh: Emulator, connect:
     [
         "10.0.0.1:5",
         "127.0.0.1",
+        "",
         "ID",
         "x y",
         "1 SKIPME no",
@@ -75,6 +76,12 @@ def test_text_that_is_no_address_kills_nobody(
         headers={"Content-Type": "application/json"},
     )
     assert response.status_code == 204
+    assert bystander.is_alive()
+
+
+def test_no_address_kills_nobody(api: Api, fresh: Emulator, connect: Connect) -> None:
+    bystander = connect(fresh.redis_urls[0])
+    assert api.kill([]).status_code == 204
     assert bystander.is_alive()
 
 

@@ -114,18 +114,18 @@ class Body:
         return value if isinstance(value, bool) else _refuse(name)
 
     def texts(self, name: str) -> list[str]:
-        """A list of one or more texts, none of them empty.
+        """A list of texts.
 
-        No document says whether the list may be empty. A kill that kills nobody is a mistake.
+        No document sets a least number of them or a least length, so neither is asked for.
 
         Raises:
             ApiError: DCS.4800 if it is anything else.
         """
         values: Any = self._fields.get(name)
-        if not isinstance(values, list) or not values:
+        if not isinstance(values, list):
             _refuse(name)
         items = cast("Sequence[object]", values)
-        return [value if isinstance(value, str) and value else _refuse(name) for value in items]
+        return [value if isinstance(value, str) else _refuse(name) for value in items]
 
 
 def _not_json(_: str) -> NoReturn:
