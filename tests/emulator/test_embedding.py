@@ -93,6 +93,7 @@ def test_it_listens_on_ipv6(make_api: MakeApi) -> None:
         ({"scan_delay": -1}, "scan_delay"),
         ({"scan_delay": float("nan")}, "scan_delay"),
         ({"rate_limit": (0, 1)}, "rate_limit"),
+        ({"fail": ["showJobInfo"]}, "fail"),
         ({"node_ids": ["a", "a"], "nodes": 2}, "node_ids"),
         ({"redis": ["redis://127.0.0.1:1"]}, "redis"),
         ({"redis": ["unix:///x"]}, "redis"),

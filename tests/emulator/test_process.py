@@ -213,6 +213,7 @@ def test_loose_permissions_of_credentials_are_told(tmp_path: Path, start: Start)
         (["--credentials", "/does/not/exist"], 2, "--credentials"),
         (["--credentials", __file__], 2, "--credentials"),
         (["--host", "256.0.0.1"], 1, "--host"),
+        (["--fail", "ShowJob"], 1, "--fail: the operations are HangUpClients, "),
         (["--redis", "nonsense"], 1, "--redis"),
         (["--redis", "redis://:canary@127.0.0.1:1"], 1, "--redis: redis://***@127.0.0.1:1"),
         (["--redis", "redis://u:canary#@127.0.0.1:1"], 1, "--redis: redis://***@127.0.0.1:1"),

@@ -86,6 +86,12 @@ def _rate_limit(
     help="Requests that each caller may make within so many seconds.  [default: no limit]",
 )
 @click.option(
+    "--fail",
+    multiple=True,
+    metavar="OPERATION",
+    help="Answer 500 to this operation, such as ShowJobInfo; may be given more than once.",
+)
+@click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write addresses, ids and logins to this JSON file once it serves; it is removed in the "

@@ -22,7 +22,7 @@ from dcs_sessions.emulator._sessions import FIELDS, Snapshot
 from dcs_sessions.emulator._validation import Body, Query
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from starlette.types import Message, Receive, Scope, Send
 
@@ -49,6 +49,7 @@ class State:
         credentials: The logins to take.
         scan_delay: Seconds that a scan takes at least.
         throttle: Counts requests, if there is a limit.
+        failing: Operations that answer 500 whatever they are asked.
         jobs: Tasks, running and done.
     """
 
@@ -58,6 +59,7 @@ class State:
     credentials: Credentials
     scan_delay: float = 0.0
     throttle: Throttle | None = None
+    failing: Collection[str] = ()
     jobs: Jobs = field(default_factory=Jobs)
 
     def node(self, node_id: str | None) -> Node:
@@ -89,6 +91,7 @@ class _Call(NamedTuple):
 class _Operation(NamedTuple):
     """What is done for a method of a path, and the permission that it takes."""
 
+    name: str
     run: Callable[[State, _Call], Awaitable[Response]]
     action: str
 
@@ -211,22 +214,27 @@ _INSTANCE = r"/v2/(?P<project_id>[^/]+)/instances/(?P<instance_id>[^/]+)"
 # need none; here it needs one like the others, so that a caller without rights is refused it too.
 _ROUTES: Mapping[re.Pattern[str], Mapping[str, _Operation]] = {
     re.compile(f"{_INSTANCE}/clients"): {
-        "GET": _Operation(_list_clients, "dcs:clients:list"),
-        "POST": _Operation(_scan_clients, "dcs:clients:list"),
+        "GET": _Operation("ListClients", _list_clients, "dcs:clients:list"),
+        "POST": _Operation("ScanClients", _scan_clients, "dcs:clients:list"),
     },
     re.compile(f"{_INSTANCE}/clients/kill"): {
-        "POST": _Operation(_hang_up_clients, "dcs:clients:kill"),
+        "POST": _Operation("HangUpClients", _hang_up_clients, "dcs:clients:kill"),
     },
     re.compile(f"{_INSTANCE}/clients/kill-all"): {
-        "POST": _Operation(_hang_up_kill_all_clients, "dcs:clients:kill"),
+        "POST": _Operation("HangUpKillAllClients", _hang_up_kill_all_clients, "dcs:clients:kill"),
     },
     re.compile(f"{_INSTANCE}/logical-nodes"): {
-        "GET": _Operation(_show_nodes_information, "dcs:instance:get"),
+        "GET": _Operation("ShowNodesInformation", _show_nodes_information, "dcs:instance:get"),
     },
     re.compile(r"/v2/(?P<project_id>[^/]+)/jobs/(?P<job_id>[^/]+)"): {
-        "GET": _Operation(_show_job_info, "dcs:job:get"),
+        "GET": _Operation("ShowJobInfo", _show_job_info, "dcs:job:get"),
     },
 }
+
+OPERATIONS = frozenset(
+    operation.name for operations in _ROUTES.values() for operation in operations.values()
+)
+"""The names of the operations."""
 
 
 class App:
@@ -274,6 +282,8 @@ class App:
         target = f"{path}?{query}" if query else path
         caller = authenticate(request, target, body, self._state.credentials)
         self._admit(request, caller, operation, ids)
+        if operation.name in self._state.failing:
+            raise ApiError("DCS.5000", detail="The emulator was told to fail this operation.")
         return await operation.run(self._state, _Call(request, ids, body))
 
     def _admit(

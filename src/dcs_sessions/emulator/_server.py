@@ -21,14 +21,14 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from dcs_sessions.emulator import _constants
-from dcs_sessions.emulator._app import App, State
+from dcs_sessions.emulator._app import OPERATIONS, App, State
 from dcs_sessions.emulator._auth import Credentials, Throttle
 from dcs_sessions.emulator._errors import ApiError
 from dcs_sessions.emulator._nodes import Node, NodeError, masked
 from dcs_sessions.emulator._valkey import EmbeddedValkey, ValkeyStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 _BACKLOG = 2048
 _SHUTDOWN_SECONDS = 2
@@ -72,6 +72,8 @@ class Emulator:
         credentials: The logins to take, instead of the constant ones.
         scan_delay: Seconds that a scan takes at least.
         rate_limit: Requests, and the seconds within which each caller may make so many.
+        fail: Operations, by name, that answer 500 to whoever may call them: to see how a program
+            takes it.
 
     Attributes:
         endpoint: The URL of the API, without a path. This one and the next two are known once it
@@ -103,6 +105,7 @@ class Emulator:
         credentials: Credentials | None = None,
         scan_delay: float = 0.0,
         rate_limit: tuple[int, int] | None = None,
+        fail: Collection[str] = (),
     ) -> None:
         count = len(redis) or nodes
         if count < 1:
@@ -117,6 +120,8 @@ class Emulator:
             raise EmulatorError("scan_delay", "a scan cannot take less than no time")
         if rate_limit is not None and min(rate_limit) < 1:
             raise EmulatorError("rate_limit", "both numbers must be at least 1")
+        if not OPERATIONS.issuperset(fail):
+            raise EmulatorError("fail", f"the operations are {', '.join(sorted(OPERATIONS))}")
         self._credentials = credentials or Credentials()
         self.project_id = project_id
         self.instance_id = instance_id
@@ -134,6 +139,7 @@ class Emulator:
         self._own_servers = tuple(redis)
         self._scan_delay = scan_delay
         self._rate_limit = rate_limit
+        self._failing = frozenset(fail)
         self._thread: threading.Thread | None = None
         self._server: _Server | None = None
         self._ended = threading.Event()
@@ -253,6 +259,7 @@ class Emulator:
                 credentials=self._credentials,
                 scan_delay=self._scan_delay,
                 throttle=Throttle(*self._rate_limit) if self._rate_limit else None,
+                failing=self._failing,
             )
             stack.push_async_callback(state.jobs.close)
             config = uvicorn.Config(
