@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 TOOLS := tools/node_modules/.bin
 FORMATTED := openapi.yaml generator-config.yaml tools/*.yaml tests/contract/*.yaml
 PORT ?= 4010
+SECONDS ?= 600
 
 .DEFAULT_GOAL := help
 
@@ -76,6 +77,18 @@ demo: $(VENV)/.ready ## See the sessions of a real Valkey, and end one of them
 .PHONY: test
 test: $(VENV)/.ready $(if $(CI)$(shell command -v npm),tools/node_modules/.ready) ## Run the tests
 	$(BIN)/pytest --numprocesses auto
+
+.PHONY: contract
+contract: $(VENV)/.ready ## Test the emulator against openapi.yaml, every status of every operation
+	$(BIN)/python -m tools.contract
+
+.PHONY: contract-long
+contract-long: $(VENV)/.ready ## Fuzz the emulator for SECONDS=600
+	$(BIN)/python -m tools.contract --seconds $(SECONDS)
+
+.PHONY: contract-live
+contract-live: $(VENV)/.ready ## Test a real DCS: reads and scans only, unless told otherwise
+	$(BIN)/python -m tools.contract --live
 
 .PHONY: bench
 bench: $(VENV)/.ready ## Measure the client against its peers

@@ -1,0 +1,47 @@
+"""`make contract` in small: schemathesis and every status, against an emulator on a real socket."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import spec
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def contract(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run tools/contract.py; without `environment`, in that of the test."""
+    return subprocess.run(
+        [sys.executable, "-m", "tools.contract", *options],
+        cwd=spec.ROOT,
+        env=environment or None,
+        capture_output=True,
+        text=True,
+        timeout=170,
+    )
+
+
+def test_the_contract_holds(tmp_path: Path) -> None:
+    result = contract("--max-examples", "50", "--reports", str(tmp_path))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.endswith("The contract holds.\n")
+    for phase in ("Examples", "Coverage", "Fuzzing", "Stateful"):
+        assert f"✅ {phase}" in result.stdout
+    assert (tmp_path / "junit.xml").stat().st_size > 0
+    assert (tmp_path / "html" / "index.html").stat().st_size > 0
+
+
+def test_fuzzing_ends_when_it_is_told(tmp_path: Path) -> None:
+    result = contract("--seconds", "8", "--reports", str(tmp_path))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_an_emulator_that_does_not_start() -> None:
+    result = contract("--emulator", f"{sys.executable} -m dcs_sessions emulator --redis nonsense")
+    assert result.returncode == 2
+    assert result.stderr.startswith("Error: the emulator does not start: Error: --redis: ")
+    assert result.stderr.count("\n") == 1
