@@ -90,6 +90,38 @@ contract-long: $(VENV)/.ready ## Fuzz the emulator for SECONDS=600
 contract-live: $(VENV)/.ready ## Test a real DCS: reads and scans only, unless told otherwise
 	$(BIN)/python -m tools.contract --live
 
+# Built twice, it is the same to the byte: the time in it is that of the commit.
+.PHONY: build
+build: $(VENV)/.ready ## Build the wheel and the sdist in dist/, and check them
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BIN)/python -m build --no-isolation
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/pydistcheck dist/*
+
+.PHONY: publish
+publish: $(VENV)/.ready ## Upload a release to the index that twine's variables name
+	$(BIN)/python -m tools.release check
+	$(MAKE) breaking build
+	$(BIN)/python -m tools.release upload
+
+.PHONY: test-publish
+test-publish: $(VENV)/.ready tools/node_modules/.ready ## Publish to an index on loopback, install, upgrade
+	$(BIN)/pytest -m index tests/package
+
+# $(call test_in,FOLDER,WHAT TO INSTALL): an environment other than .venv, and the tests in it.
+define test_in
+	rm -rf $(1)
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/python -m pip install --quiet $(2)
+	cd $(1) && bin/python -c 'import dcs_sessions, sys; sys.exit(sys.prefix not in dcs_sessions.__file__)'
+	$(1)/bin/pytest --numprocesses auto
+endef
+
+.PHONY: test-wheel
+test-wheel: build tools/node_modules/.ready ## Run the tests against the built wheel
+	$(call test_in,build/wheel,--constraint constraints.txt "$$(echo dist/*.whl)[emulator]" --group dev)
+
 .PHONY: bench
 bench: $(VENV)/.ready ## Measure the client against its peers
 	@mkdir -p reports

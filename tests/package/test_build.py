@@ -1,0 +1,102 @@
+"""What `make build` gives: both packages, the contract and the licence, the same each time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from email import message_from_bytes
+from pathlib import Path
+
+import pytest
+
+from support.clone import Clone
+from tools import spec
+
+VERSION = spec.load()["info"]["version"]
+PACKAGES = ("src/dcs_sessions", "generated/dcs_sessions_api")
+PAGE = "dcs_sessions/emulator/page.html"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a wheel and an sdist of the working tree."""
+    root = tmp_path_factory.mktemp("clone")
+    output = tmp_path_factory.mktemp("dist")
+    clone = Clone(root)
+    (root / "src" / PAGE).touch()
+    clone.build(output)
+    return output
+
+
+def wheel(folder: Path) -> zipfile.ZipFile:
+    return zipfile.ZipFile(folder / f"dcs_sessions-{VERSION}-py3-none-any.whl")
+
+
+def sources() -> set[str]:
+    """The files of both packages that git has, and the page that is made."""
+    names = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *PACKAGES],
+        cwd=spec.ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    return {f"src/{PAGE}", *(name for name in names if (spec.ROOT / name).is_file())}
+
+
+def test_the_wheel_has_both_packages_and_nothing_else(built: Path) -> None:
+    with wheel(built) as archive:
+        names = set(archive.namelist())
+        contract = archive.read("dcs_sessions/openapi.yaml")
+    info = f"dcs_sessions-{VERSION}.dist-info"
+    packaged = {name.split("/", 1)[1] for name in sources()}
+    assert names == packaged | {
+        "dcs_sessions/openapi.yaml",
+        *(f"{info}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt")),
+        f"{info}/licenses/LICENSE",
+    }
+    assert {"dcs_sessions/py.typed", "dcs_sessions_api/py.typed"} <= names
+    assert contract == spec.SPEC.read_bytes()
+
+
+def test_the_sdist_has_what_the_wheel_is_made_of(built: Path) -> None:
+    with tarfile.open(built / f"dcs_sessions-{VERSION}.tar.gz") as archive:
+        names = {name.split("/", 1)[1] for name in archive.getnames()}
+    assert names == sources() | {
+        *("openapi.yaml", "LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml"),
+        *("PKG-INFO", ".gitignore"),  # hatchling's: what it is, and what it left out
+    }
+
+
+def test_the_metadata(built: Path) -> None:
+    with wheel(built) as archive:
+        metadata = message_from_bytes(archive.read(f"dcs_sessions-{VERSION}.dist-info/METADATA"))
+    assert metadata["Version"] == VERSION
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert "emulator" in (metadata.get_all("Provides-Extra") or [])
+
+
+def test_built_twice_it_is_the_same(built: Path, clone: Clone, tmp_path: Path) -> None:
+    page = clone.root / "src" / PAGE
+    page.touch()
+    page.chmod(0o600)
+    clone.build(tmp_path / "again")
+    first = {path.name: path.read_bytes() for path in built.iterdir()}
+    again = {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()}
+    assert first.keys() == again.keys()
+    assert first == again
+
+
+@pytest.mark.parametrize(
+    ("check", "files"),
+    [("check-wheel-contents", "*.whl"), ("twine check --strict", "*"), ("pydistcheck", "*")],
+)
+def test_it_passes(check: str, files: str, built: Path) -> None:
+    program, *options = check.split()
+    tool = Path(sys.executable).with_name(program)
+    command: list[str | Path] = [tool, *options, *sorted(built.glob(files))]
+    run = subprocess.run(command, cwd=spec.ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr

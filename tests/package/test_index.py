@@ -1,0 +1,141 @@
+"""Published to a real package index on loopback, installed from it, and upgraded.
+
+What the package needs comes from where pip is set up to get it, so this is `make test-publish`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from support.clone import Clone
+from tools import spec
+
+pytestmark = [pytest.mark.index, pytest.mark.timeout(600)]
+
+NEXT = "9999.0.0"
+QUERY = """
+import dcs_sessions
+from dcs_sessions.emulator import Emulator
+with Emulator() as dcs, dcs_sessions.Client(
+    endpoint=dcs.endpoint, project_id=dcs.project_id, auth=dcs_sessions.TokenAuth(dcs.token)
+) as client:
+    print(client.query_sessions(dcs.instance_id).failed)
+"""
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[str]:
+    """The address of an empty index that lets everybody upload."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    (tmp_path / "index").mkdir()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "pypiserver", "run", "--interface=127.0.0.1", f"--port={port}"),
+            *("--authenticate=.", "--passwords=.", "--disable-fallback", tmp_path / "index"),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                assert httpx.get(url).status_code == 200
+                break
+            except httpx.TransportError:
+                assert process.poll() is None
+                assert time.monotonic() < deadline, "the index did not start within a minute"
+                time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+class User:
+    """Somebody with an empty environment of Python."""
+
+    def __init__(self, folder: Path, index: str) -> None:
+        self.bin = folder / "bin"
+        self.index = index
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+
+    def run(self, program: str, *arguments: str | Path) -> str:
+        run = subprocess.run(
+            [self.bin / program, *arguments],
+            cwd=self.bin,
+            env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        return run.stdout
+
+    def install(self, *what: str) -> None:
+        constraints = f"--constraint={spec.ROOT / 'constraints.txt'}"
+        index = f"--extra-index-url={self.index}/simple/"
+        self.run("python", "-m", "pip", "install", "--quiet", index, constraints, *what)
+
+    def packages(self) -> set[str]:
+        found = json.loads(self.run("python", "-m", "pip", "list", "--format=json"))
+        return {package["name"] for package in found}
+
+
+def publish(clone: Clone, index: str) -> subprocess.CompletedProcess[str]:
+    """`make publish`, in an environment that is there already."""
+    login = {"TWINE_REPOSITORY_URL": index, "TWINE_USERNAME": "any", "TWINE_PASSWORD": "any"}
+    environment = Path(sys.prefix)
+    ready = ("--assume-old", f"{environment}/.ready")
+    return clone.run("make", *ready, f"VENV={environment}", "publish", env=login)
+
+
+def test_from_the_first_version_to_the_next(clone: Clone, index: str, tmp_path: Path) -> None:
+    modules = spec.ROOT / "tools" / "node_modules"
+    if not (modules / ".ready").exists():
+        pytest.skip("the tools that need Node.js are not installed: run `make tools`")
+    (clone.root / "tools" / "node_modules").symlink_to(modules)
+    version = "9998.0.0"
+    clone.prepare(version)
+    clone.git("tag", f"v{version}")
+    run = publish(clone, index)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+    # The tag is on this commit, so only the index can say that it has this version.
+    again = publish(clone, index)
+    assert again.returncode != 0
+    assert f"Refused: the index has {version} already." in again.stderr, again.stdout
+
+    user = User(tmp_path / "user", index)
+    user.install("dcs-sessions")
+    assert "valkey" not in user.packages()
+    assert (
+        user.run("python", "-c", "import dcs_sessions_api, dcs_sessions; dcs_sessions.Client") == ""
+    )
+    assert user.run("dcs-sessions", "--version") == f"dcs-sessions, version {version}\n"
+    user.install("dcs-sessions[emulator]")
+    assert user.run("python", "-c", QUERY) == "[]\n"
+
+    clone.edit("README.md", "dcs-sessions", "the same")
+    clone.commit("A change")
+    refused = publish(clone, index)
+    assert refused.returncode != 0
+    assert f"Refused: {version} was released as v{version}" in refused.stderr
+
+    clone.prepare(NEXT)
+    run = publish(clone, index)
+    assert run.returncode == 0, run.stdout + run.stderr
+    user.install("--upgrade", "dcs-sessions[emulator]")
+    assert user.run("dcs-sessions", "--version") == f"dcs-sessions, version {NEXT}\n"
+    assert user.run("python", "-c", QUERY) == "[]\n"

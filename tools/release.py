@@ -1,0 +1,98 @@
+"""Refuse what cannot be released, with the reason, and upload what can.
+
+    python -m tools.release check [--tag v0.1.0]
+    python -m tools.release notes
+    python -m tools.release upload
+
+The version is `info.version` of openapi.yaml; a release is the tag `v` and that version. Where to
+and as whom is said by the variables of twine: TWINE_REPOSITORY_URL, TWINE_USERNAME, ...
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from tools import breaking, spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHANGELOG = spec.ROOT / "CHANGELOG.md"
+# How package indexes say that they have a file of that name: PyPI and devpi, pypiserver, others.
+TAKEN = re.compile(r"already exists|\b409\b|File exists", re.IGNORECASE)
+
+
+def notes(version: str) -> str:
+    """What CHANGELOG.md says of a version: the text below its heading, or nothing."""
+    text = CHANGELOG.read_text(encoding="utf-8")
+    heading = rf"^## {re.escape(version)}(?: .*)?\n(.*?)(?=^## |\Z)"
+    found = re.search(heading, text, re.MULTILINE | re.DOTALL)
+    return found[1].strip() if found else ""
+
+
+def reasons(tag: str) -> Iterator[str]:
+    """Why this commit cannot be released; nothing if it can."""
+    version = spec.load()["info"]["version"]
+    if tag and tag != f"v{version}":
+        yield f"the tag is {tag}, but info.version in openapi.yaml is {version}"
+    changed = breaking.git("status", "--porcelain")
+    if changed is None:
+        yield "this is no git clone"
+        return
+    if changed:
+        yield f"these files are not committed:\n{changed}"
+    if not notes(version):
+        yield f"CHANGELOG.md has no section '## {version}' with a text"
+    # The last release, this commit's own not counted.
+    here = breaking.git("tag", "--points-at", "HEAD", "--list", f"v{version}")
+    last = breaking.git("describe", "--tags", "--abbrev=0", "--match=v[0-9]*", "HEAD^")
+    if not here:
+        last = breaking.git("describe", "--tags", "--abbrev=0", "--match=v[0-9]*")
+    if last and breaking.read_base(last)["info"]["version"] == version:
+        text = breaking.git("show", f"{last}:{spec.SPEC.name}")
+        if text != spec.SPEC.read_text(encoding="utf-8").strip():
+            yield f"openapi.yaml has changed since {last}, and info.version is still {version}"
+        else:
+            yield f"{version} was released as {last}: raise info.version in openapi.yaml"
+    elif not here and breaking.git("tag", "--list", f"v{version}"):
+        yield f"the tag v{version} is on another commit"
+
+
+def upload() -> int:
+    """Upload the files of this version in dist/; the result is the exit code."""
+    version = spec.load()["info"]["version"]
+    files = sorted((spec.ROOT / "dist").glob(f"dcs_sessions-{version}[.-]*"))
+    # Verbose, for else twine does not show what the index says.
+    options = ["--non-interactive", "--disable-progress-bar", "--verbose"]
+    twine = [sys.executable, "-m", "twine", "upload", *options]
+    run = subprocess.run([*twine, *map(str, files)], capture_output=True, text=True, check=False)
+    print(run.stdout, end="")
+    print(run.stderr, end="", file=sys.stderr)
+    if run.returncode and TAKEN.search(run.stdout + run.stderr):
+        print(f"Refused: the index has {version} already.", file=sys.stderr)
+    return run.returncode
+
+
+def main() -> int:
+    """Run the command line; the result is the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("what", choices=["check", "notes", "upload"])
+    parser.add_argument("--tag", default="", help="tag that is to be the version")
+    arguments = parser.parse_args()
+    if arguments.what == "upload":
+        return upload()
+    if arguments.what == "notes":
+        print(notes(spec.load()["info"]["version"]))
+        return 0
+    found = list(reasons(arguments.tag))
+    for reason in found:
+        print(f"Refused: {reason}.", file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
