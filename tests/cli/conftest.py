@@ -45,7 +45,7 @@ def connect(own: Emulator) -> Iterator[Connect]:
 
     yield make
     for client in opened:
-        client.close()  # type: ignore[no-untyped-call]
+        client.close()
 
 
 @pytest.fixture

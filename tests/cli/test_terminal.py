@@ -167,7 +167,7 @@ def test_watch(cli: Cli, own: Emulator, connect: Connect) -> None:
             return any(line.startswith(mark) and name in line for line in lines)
 
         connect("watch-comes")
-        leaves.close()  # type: ignore[no-untyped-call]
+        leaves.close()
         terminal.wait_until(lambda: is_marked("+ ", "watch-comes"), "what came")
         terminal.wait_until(lambda: is_marked("- ", "watch-leaves"), "what went")
         terminal.wait_for("2 sessions, 0 came, 0 went", "  127.0.0.1")
