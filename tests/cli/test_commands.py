@@ -19,7 +19,7 @@ import dcs_sessions
 from cli.conftest import Connect
 from dcs_sessions._cli import _overview, _sessions
 from dcs_sessions.emulator import Emulator
-from support.command import COMMAND, Cli
+from support.command import COMMAND, Cli, wait_until
 from support.fake import FakeDcs
 from support.scripted import Step, answer, hang_up, reset, silence
 
@@ -240,8 +240,7 @@ def test_wrong_use(words: tuple[str, ...], fake: FakeDcs, fake_cli: Cli) -> None
 def test_without_a_terminal_ctrl_c_ends_with_130(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.first = lambda _: silence
     with fake_cli.start("nodes", "i") as process:
-        while not fake.received:
-            pass
+        wait_until(lambda: bool(fake.received))
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (130, "Interrupted.\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ import valkey
 
 from cli.conftest import Connect, is_alive
 from dcs_sessions.emulator import Emulator
-from support.command import Cli
+from support.command import Cli, wait_until
 from support.fake import FakeDcs
-from support.scripted import Received, Step, answer, hang_up, reset
+from support.scripted import Received, Step, answer, hang_up, reset, silence
 
 
 def peer_of(client: valkey.Valkey) -> str:
@@ -228,6 +229,18 @@ def test_after_a_refused_login_nothing_more_is_tried(two: tuple[FakeDcs, Cli]) -
     assert found == ["refused"] * 100 + ["skipped"] * 151
     assert "[request r-9]" in done.stderr
     assert len(fake.killed) == 1
+
+
+def test_what_was_done_is_reported_when_it_is_interrupted(two: tuple[FakeDcs, Cli]) -> None:
+    fake, cli = two
+    fake.first = at_second_kill(silence)
+    with cli.start("kill", "i", "--name", "w", "--yes", "-o", "jsonl") as process:
+        wait_until(lambda: len(fake.killed) == 2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, err.splitlines()[-1]) == (130, "Interrupted.")
+    found = [json.loads(line)["result"] for line in out.splitlines()]
+    assert found == ["ended"] * 100 + ["unknown"] * 100 + ["skipped"] * 51
 
 
 def test_a_reader_who_leaves_stops_nothing(two: tuple[FakeDcs, Cli]) -> None:

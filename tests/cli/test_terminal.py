@@ -37,6 +37,7 @@ def test_a_table_fits_the_terminal(fake: FakeDcs, fake_cli: Cli) -> None:
     assert line.startswith("10.0.0.1:1")
     assert line.endswith("1B")
     assert line.count("…") == 2
+    assert "10.0.0.1:1  " in line  # a part of an address would be of no use
     assert b"\x1b[1m" in terminal.raw  # the heading stands out
     assert is_as_it_was(terminal)
 

@@ -34,6 +34,14 @@ def environment(home: Path, changes: Mapping[str, str | None]) -> dict[str, str]
     return {name: value for name, value in {**kept, **changes}.items() if value is not None}
 
 
+def wait_until(condition: Callable[[], bool], problem: Callable[[], str] | None = None) -> None:
+    """Wait until something is true, for half a minute at the most."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, problem() if problem else "it never came true"
+        time.sleep(0.01)
+
+
 class Cli:
     """The command, with an environment of its own."""
 
@@ -140,10 +148,8 @@ class Terminal:
         return self.text()
 
     def wait_until(self, condition: Callable[[], bool], what: object = "") -> None:
-        deadline = time.monotonic() + 30
-        while not condition():
-            assert time.monotonic() < deadline, f"{what} never came:\n{self.text()}"
-            time.sleep(0.01)
+        """Wait until something is true of the screen."""
+        wait_until(condition, lambda: f"{what} never came:\n{self.text()}")
 
     def type(self, text: str) -> None:
         """Type something."""

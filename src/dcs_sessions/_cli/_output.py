@@ -117,6 +117,7 @@ class Column:
         show: Writes a value for people.
         right: Whether the values are numbers.
         end: Whether the end of a value says more than its beginning, where it has to be cut.
+        whole: Whether a part of a value is of little use, so that other columns are cut first.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Column:
     show: Callable[[Any], str] = _plain
     right: bool = False
     end: bool = False
+    whole: bool = False
 
 
 @attrs.frozen
@@ -199,13 +201,18 @@ def _fitted(widths: list[int], columns: Sequence[Column], width: int) -> list[in
     """Take from the widest columns of text until the table fits, or nothing more can be taken."""
     widths = list(widths)
     excess = sum(widths) + len(_GAP) * (len(widths) - 1) - width
-    texts = [index for index, column in enumerate(columns) if not column.right]
-    while excess > 0 and texts:
-        widest = max(texts, key=widths.__getitem__)
-        if widths[widest] <= _LEAST_WIDTH:
-            break
-        widths[widest] -= 1
-        excess -= 1
+    for whole in (False, True):
+        texts = [
+            index
+            for index, column in enumerate(columns)
+            if column.whole is whole and not column.right
+        ]
+        while excess > 0 and texts:
+            widest = max(texts, key=widths.__getitem__)
+            if widths[widest] <= _LEAST_WIDTH:
+                break
+            widths[widest] -= 1
+            excess -= 1
     return widths
 
 

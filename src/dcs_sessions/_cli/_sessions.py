@@ -55,6 +55,7 @@ _NUMBERS = ("age", "idle", "sub", "psub", "multi", "qbuf", "qbuf_free", "obl", "
 _PEOPLE = ("addr", "name", "user", "db", "age", "idle", "cmd", "flags", "omem")
 _SHOWN: dict[str, Column] = {
     **{name: Column(name, right=True) for name in (*_NUMBERS, "id", "fd", "db")},
+    **{name: Column(name, whole=True) for name in ("addr", "peer")},
     **{name: Column(name, show=duration, right=True) for name in ("age", "idle")},
     **{name: Column(name, show=size, right=True) for name in ("omem", "qbuf", "qbuf_free", "obl")},
 }

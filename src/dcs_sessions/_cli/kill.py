@@ -11,7 +11,14 @@ import click
 
 from dcs_sessions._cli import _console, _failures
 from dcs_sessions._cli._connection import command
-from dcs_sessions._cli._output import Column, Table, duration, format_option, print_rows
+from dcs_sessions._cli._output import (
+    Column,
+    Table,
+    duration,
+    format_option,
+    print_rows,
+    terminal_width,
+)
 from dcs_sessions._cli._printable import is_missing
 from dcs_sessions._cli._sessions import (
     Filters,
@@ -42,9 +49,9 @@ if TYPE_CHECKING:
 # Addresses in one request. No source says how many the service takes.
 _BATCH = 100
 _COLUMNS = (
-    Column("result"),
+    Column("result", whole=True),
     Column("node_id", title="node", end=True),
-    Column("address"),
+    Column("address", whole=True),
     Column("name"),
     Column("user"),
     Column("age", show=duration, right=True),
@@ -227,7 +234,8 @@ def _ask(victims: Sequence[_Victim]) -> None:
     rows: Iterable[Row] = (
         {**victim.row(), "result": victim.result or "to end"} for victim in victims
     )
-    for line in Table.of(rows, _COLUMNS).lines(None):
+    width = terminal_width() if sys.stderr.isatty() else None
+    for line in Table.of(rows, _COLUMNS).lines(width):
         click.echo(line, err=True)
     count = sum(not victim.result for victim in victims)
     what = "this session" if count == 1 else f"these {count} sessions"

@@ -101,7 +101,10 @@ def _print(statistics: Statistics) -> None:
         sys.stdout.write("\n")
         print_title("Most output memory")
         right = ("output memory", "idle")
-        columns = [Column(name, right=name in right, end=name == "node") for name in heaviest[0]]
+        columns = [
+            Column(name, right=name in right, end=name == "node", whole=name == "address")
+            for name in heaviest[0]
+        ]
         print_table(Table.of(heaviest, columns))
 
 
