@@ -93,9 +93,13 @@ def report(error: BaseException) -> int:
     if isinstance(error, click.Abort | EOFError):
         click.echo("Nothing was done.", err=True)
         return REFUSED
-    if isinstance(error, click.ClickException):
-        code = USAGE if isinstance(error, click.UsageError) else error.exit_code
-        happened, advice = error.format_message(), _usage_advice(error)
+    if isinstance(error, click.UsageError):
+        path = "dcs-sessions" if error.ctx is None else error.ctx.command_path
+        code = USAGE
+        happened, advice = error.format_message(), f"See how it is used: {path} --help"
+    elif isinstance(error, click.ClickException):  # of the emulator, which says all in one line
+        error.show()
+        return error.exit_code
     elif isinstance(error, _errors.DcsSessionsError):
         code = exit_code(error)
         happened, advice = what_happened(error), what_to_do(error)
@@ -106,13 +110,5 @@ def report(error: BaseException) -> int:
     context = click.get_current_context(silent=True)
     if context is not None and context.invoked_subcommand == "check":
         advice = advice.replace(": dcs-sessions check", ".")
-    if advice:
-        click.echo(advice, err=True)
+    click.echo(advice, err=True)
     return code
-
-
-def _usage_advice(error: click.ClickException) -> str:
-    if not isinstance(error, click.UsageError):
-        return ""
-    path = "dcs-sessions" if error.ctx is None else error.ctx.command_path
-    return f"See how it is used: {path} --help"
