@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 
 # The tools that need Node.js: pinned in tools/package-lock.json.
 TOOLS := tools/node_modules/.bin
-FORMATTED := openapi.yaml generator-config.yaml tools/*.yaml tests/contract/*.yaml
+FORMATTED := openapi.yaml generator-config.yaml tools/*.yaml tests/contract/*.yaml tests/mutants/*.yaml
 PORT ?= 4010
 SECONDS ?= 600
 
@@ -121,6 +121,10 @@ endef
 .PHONY: test-wheel
 test-wheel: build tools/node_modules/.ready ## Run the tests against the built wheel
 	$(call test_in,build/wheel,--constraint constraints.txt "$$(echo dist/*.whl)[emulator]" --group dev)
+
+.PHONY: mutants
+mutants: $(VENV)/.ready ## Plant faults in the contract and the emulator: the tests find all
+	PYTHONPATH=.:tests $(BIN)/python -m mutants.run
 
 .PHONY: bench
 bench: $(VENV)/.ready ## Measure the client against its peers
