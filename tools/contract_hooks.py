@@ -15,9 +15,9 @@ import requests
 import schemathesis
 from requests.auth import AuthBase
 
-from dcs_sessions import AkSkAuth, TokenAuth
 from dcs_sessions._http import Request
 from tools import spec
+from tools.contract_login import login
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,22 +34,12 @@ class Login(AuthBase):
     """Puts a token on a request, or signs it as it goes out: path, query and body in their bytes.
 
     Args:
-        environment: Where DCS_SESSIONS_TOKEN is, or HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK with
-            HUAWEICLOUD_SDK_SECURITY_TOKEN for temporary keys.
+        environment: Where the token or the keys are.
         may_kill: Whether requests that end sessions may go out.
     """
 
     def __init__(self, environment: Mapping[str, str], *, may_kill: bool) -> None:
-        token = environment.get("DCS_SESSIONS_TOKEN")
-        self._auth = (
-            TokenAuth(token)
-            if token
-            else AkSkAuth(
-                environment["HUAWEICLOUD_SDK_AK"],
-                environment["HUAWEICLOUD_SDK_SK"],
-                environment.get("HUAWEICLOUD_SDK_SECURITY_TOKEN") or None,
-            )
-        )
+        self._auth = login(environment)
         self._may_kill = may_kill
 
     def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
