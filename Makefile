@@ -126,6 +126,11 @@ test-wheel: build tools/node_modules/.ready ## Run the tests against the built w
 mutants: $(VENV)/.ready ## Plant faults in the contract and the emulator: the tests find all
 	PYTHONPATH=.:tests $(BIN)/python -m mutants.run
 
+.PHONY: mutants-client
+mutants-client: $(VENV)/.ready ## Mutate the client, and list what its tests do not notice
+	$(BIN)/mutmut run --max-children 2
+	$(BIN)/mutmut results
+
 .PHONY: bench
 bench: $(VENV)/.ready ## Measure the client against its peers
 	@mkdir -p reports
