@@ -90,6 +90,10 @@ contract-long: $(VENV)/.ready ## Fuzz the emulator for SECONDS=600
 contract-live: $(VENV)/.ready ## Test a real DCS: reads and scans only, unless told otherwise
 	$(BIN)/python -m tools.contract --live
 
+.PHONY: clients
+clients: $(VENV)/.ready ## Make, build and run the clients of other languages (or ONLY="go rust")
+	$(BIN)/python -m tools.clients $(ONLY)
+
 # Built twice, it is the same to the byte: the time in it is that of the commit.
 .PHONY: build
 build: $(VENV)/.ready ## Build the wheel and the sdist in dist/, and check them
@@ -109,11 +113,11 @@ publish: $(VENV)/.ready ## Upload a release to the index that twine's variables 
 test-publish: $(VENV)/.ready tools/node_modules/.ready ## Publish to an index on loopback, install, upgrade
 	$(BIN)/pytest -m index tests/package
 
-# $(call test_in,FOLDER,WHAT TO INSTALL): an environment other than .venv, and the tests in it.
+# $(call test_in,FOLDER,WHAT TO INSTALL): the tests in an environment that does not see src/.
 define test_in
 	rm -rf $(1)
-	$(PYTHON) -m venv $(1)
-	$(1)/bin/python -m pip install --quiet $(2)
+	$(PYTHON) -m venv --without-pip $(1)
+	$(BIN)/python -m pip --python $(1) install --quiet $(2)
 	cd $(1) && bin/python -c 'import dcs_sessions, sys; sys.exit(sys.prefix not in dcs_sessions.__file__)'
 	$(1)/bin/pytest --numprocesses auto
 endef
@@ -130,6 +134,11 @@ mutants: $(VENV)/.ready ## Plant faults in the contract and the emulator: the te
 mutants-client: $(VENV)/.ready ## Mutate the client, and list what its tests do not notice
 	$(BIN)/mutmut run --max-children 2
 	$(BIN)/mutmut results
+
+.PHONY: test-lowest
+test-lowest: build tools/node_modules/.ready ## Run the tests with the lowest allowed versions
+	$(BIN)/python -m tools.lowest > build/lowest.txt
+	$(call test_in,build/lowest,--constraint build/lowest.txt "$$(echo dist/*.whl)[emulator]" --group dev)
 
 .PHONY: bench
 bench: $(VENV)/.ready ## Measure the client against its peers

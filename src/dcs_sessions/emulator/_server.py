@@ -292,6 +292,9 @@ class _Server(uvicorn.Server):
 class _Protocol(H11Protocol):
     """HTTP/1.1, whose own refusals look like all others."""
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Java offers HTTP/2 in every request, which is no reason to warn."""
+
     def send_400_response(self, msg: str) -> None:
         request_id = uuid.uuid4().hex
         answer = ApiError("APIGW.0201", msg).response(request_id)
