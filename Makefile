@@ -75,7 +75,7 @@ demo: $(VENV)/.ready ## See the sessions of a real Valkey, and end one of them
 
 # The tests that need Node.js are skipped where it is not, but never in CI.
 .PHONY: test
-test: $(VENV)/.ready $(if $(CI)$(shell command -v npm),tools/node_modules/.ready) ## Run the tests
+test: $(VENV)/.ready $(if $(CI)$(shell command -v npm),tools/node_modules/.ready $(PAGE)) ## Run the tests
 	$(BIN)/pytest --numprocesses auto
 
 .PHONY: contract
@@ -94,9 +94,21 @@ contract-live: $(VENV)/.ready ## Test a real DCS: reads and scans only, unless t
 clients: $(VENV)/.ready ## Make, build and run the clients of other languages (or ONLY="go rust")
 	$(BIN)/python -m tools.clients $(ONLY)
 
+PAGE := src/dcs_sessions/emulator/page.html
+$(PAGE): openapi.yaml tools/page.py $(VENV)/.ready tools/node_modules/.ready
+	$(BIN)/python -m tools.page
+
+SITE := build/site
+.PHONY: docs
+docs: $(PAGE) ## Build the documentation in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir $(abspath $(SITE))
+	$(TOOLS)/redocly build-docs openapi.yaml --config tools/redocly.yaml --inlineBundle --output $(SITE)/api.html
+	@# Redoc would fetch the logo of its makers, whose name is enough.
+	perl -pi -e 's|https://cdn\.redoc\.ly/[\w/.-]+\.svg|data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 width=%2248%22 height=%2212%22%3E%3Ctext y=%2210%22 font-size=%2212%22 font-family=%22sans-serif%22%3ERedocly%3C/text%3E%3C/svg%3E|g' $(SITE)/api.html
+
 # Built twice, it is the same to the byte: the time in it is that of the commit.
 .PHONY: build
-build: $(VENV)/.ready ## Build the wheel and the sdist in dist/, and check them
+build: $(VENV)/.ready $(PAGE) ## Build the wheel and the sdist in dist/, and check them
 	rm -rf dist
 	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BIN)/python -m build --no-isolation
 	$(BIN)/check-wheel-contents dist/*.whl

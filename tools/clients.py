@@ -15,17 +15,16 @@ import shutil
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import valkey
 
 from dcs_sessions.emulator import Emulator
 from tools.spec import ROOT, SPEC
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 OUTPUT = ROOT / "build"
+BIN = Path(sys.executable).parent
 GENERATOR_VERSION = "7.25.0"
 GENERATOR = OUTPUT / f"openapi-generator-cli-{GENERATOR_VERSION}.jar"
 
@@ -56,11 +55,11 @@ NPM = Client(
     run="npm run --silent start",
 )
 CLIENTS = {
-    "typescript": NPM,
+    "typescript": NPM._replace(build=(*NPM.build, "npm test")),
     "hey-api": NPM,
     "go": Client(
         needs=("go",),
-        build=("go generate ./...", "go vet ./...", "go build -o main ."),
+        build=("go generate ./...", "go vet ./...", "go build -o main .", "go test ./..."),
         run="./main",
     ),
     "java": Client(
@@ -135,7 +134,8 @@ def sh(command: str, folder: Path, environment: dict[str, str] | None = None) ->
     done = subprocess.run(
         ["bash", "-c", command],  # noqa: S607
         cwd=folder,
-        env={**os.environ, **(environment or {})},
+        # The tests among the examples start `dcs-sessions` by its name.
+        env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -76,6 +76,9 @@ func run(ctx context.Context) error {
 			peers = append(peers, *session.Peer)
 		}
 	}
+	if len(peers) == 0 {
+		return fmt.Errorf("no session is called worker")
+	}
 	kill, err := client.HangUpClientsWithResponse(ctx, project, instance, dcs.KillRequest{NodeId: node, ClientAddrs: peers})
 	if err != nil {
 		return err

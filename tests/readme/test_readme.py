@@ -1,4 +1,4 @@
-"""Every command and every example of README.md and CONTRIBUTING.md does what it says."""
+"""Every command and every example of README.md, CONTRIBUTING.md and docs/ does what it says."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ import dcs_sessions
 from dcs_sessions.emulator import Emulator
 
 ROOT = Path(__file__).parents[2]
-FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+DOCS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))
+PAGES = ["README.md", "CONTRIBUTING.md", *DOCS]
 
 
 def blocks(language: str, *files: str) -> list[str]:
@@ -39,12 +41,14 @@ def blocks(language: str, *files: str) -> list[str]:
 COMMANDS = sorted(
     {
         line
-        for block in blocks("sh", "README.md", "CONTRIBUTING.md")
-        for line in block.splitlines()
+        for block in blocks("sh", *PAGES)
+        for line in textwrap.dedent(block).splitlines()
         if line and not line.startswith("#")
     }
 )
-EXAMPLES = blocks("python", "README.md")
+EXAMPLES = blocks("python", *PAGES)
+TESTS = [code for code in EXAMPLES if "import pytest" in code]
+PROGRAMS = [code for code in EXAMPLES if code not in TESTS]
 
 
 @pytest.fixture
@@ -89,7 +93,11 @@ def test_command(command: str, environment: None, tmp_path: Path) -> None:
         assert run.stdout
 
 
-@pytest.mark.parametrize("code", EXAMPLES, ids=lambda code: code.strip().splitlines()[0][:40])
+@pytest.mark.parametrize(
+    "code",
+    [code for code in EXAMPLES if "import pytest" not in code],
+    ids=lambda code: code.strip().splitlines()[0][:40],
+)
 def test_example(
     code: str, environment: None, dcs: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,8 +114,10 @@ def test_example(
         names["client"] = client
         server.client_setname("worker")
         client.query_sessions(dcs.instance_id)
-        exec(compile(textwrap.dedent(code), "README.md", "exec"), names)
-        if "kill_sessions" in code:
+        # Nobody idles for an hour here.
+        code = textwrap.dedent(code).replace("LONG = 3600", "LONG = -1")
+        exec(compile(code, "README.md", "exec"), names)
+        if "kill_sessions(INSTANCE_ID" in code:
             client.query_sessions(dcs.instance_id)
             left = client.iter_sessions(dcs.instance_id, dcs.node_ids[0])
             assert "worker" not in {session.name for session in left}
@@ -115,6 +125,19 @@ def test_example(
     for made in names.values():
         if isinstance(made, dcs_sessions.Client):
             made.close()
+
+
+@pytest.mark.parametrize("code", TESTS, ids=["pytest"])
+def test_example_of_a_test(code: str, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(code)
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", tmp_path, tmp_path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout
+    assert " passed" in run.stdout
 
 
 def test_there_is_something_to_test() -> None:

@@ -8,11 +8,12 @@ import re
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from dcs_sessions.emulator._auth import Caller, Credentials, Throttle, authenticate
 from dcs_sessions.emulator._errors import ApiError
@@ -34,6 +35,14 @@ MAX_BODY = 1024 * 1024
 _BODY_SECONDS = 30.0
 _DRAIN_SECONDS = 2.0
 _DRAIN_BYTES = 16 * MAX_BODY
+
+# A page that describes the API and calls it. It is made beside this package, for people: nothing
+# here goes by it. No part of it may come from, or go to, anywhere else.
+_PAGE = Path(__file__).with_name("page.html")
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 _JOB_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
@@ -272,6 +281,8 @@ class App:
     async def _answer(self, request: Request) -> Response:
         """Check a request from the outside in: what it is, who asks, what it says."""
         path = request.scope["raw_path"].decode("latin-1")
+        if path == "/" and request.method == "GET" and _PAGE.exists():
+            return FileResponse(_PAGE, headers={"Content-Security-Policy": _PAGE_POLICY})
         operations, ids = _route(path)
         operation = operations.get(request.method)
         if operation is None:
