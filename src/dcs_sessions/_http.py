@@ -134,7 +134,7 @@ def broken(request: Request, why: object, *, arrived: bool = True) -> ApiConnect
 
 def too_late(request: Request, seconds: float, *, arrived: bool = True) -> ApiTimeoutError:
     """Make the error of an answer that did not come in time."""
-    msg = f"{request.method} {request.url}: no answer within {seconds:g} s"
+    msg = f"{request.method} {request.url}: no answer within {round(seconds, 2):g} s"
     return ApiTimeoutError(msg, arrived=arrived)
 
 

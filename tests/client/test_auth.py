@@ -11,7 +11,8 @@ import orjson
 import pytest
 
 import dcs_sessions
-from dcs_sessions import AkSkAuth, ConfigurationError, EcsMetadataAuth, TokenAuth
+from dcs_sessions import AkSkAuth, ConfigurationError, EcsMetadataAuth, TokenAuth, _signing
+from dcs_sessions._credentials import find_credentials
 from support.both import Both
 from support.scripted import ScriptedServer, answer
 
@@ -105,6 +106,7 @@ def test_nothing_shows_a_secret() -> None:
     for auth in auths:
         client = dcs_sessions.Client(endpoint="https://x", project_id="p", auth=auth)
         assert "canary" not in repr(auth) + str(auth) + repr(client) + str(client)
+        assert repr(auth) == f"{type(auth).__name__}(***)"
 
 
 def test_a_signed_request_carries_what_the_signature_covers(
@@ -129,13 +131,61 @@ def test_auth_serves_an_httpx_client_as_well(server: ScriptedServer) -> None:
     tokens = iter(["old", "new"])
     with httpx.Client(auth=TokenAuth(lambda: next(tokens))) as client:
         assert client.get(server.endpoint).status_code == 200
-        client.post(server.endpoint + "/a b?c=d e", json={}, auth=AkSkAuth("ak", "sk"))
+        client.post(
+            server.endpoint + "/a b?c=d e", json={"node_id": "n"}, auth=AkSkAuth("ak", "sk")
+        )
     assert [r.headers.get("x-auth-token") for r in server.received] == ["old", "new", None]
     signed = server.received[2].headers["authorization"]
     assert "SignedHeaders=content-type;host;x-sdk-date, " in signed
+    request = server.received[2]
+    authorization = _signing.Authorization.parse(signed)
+    headers = {name: request.headers[name] for name in authorization.signed_headers}
+    assert authorization.signature == _signing.signature(
+        request.method, request.target, headers, request.body, secret_key="sk"
+    )
 
 
 # Where credentials come from
+
+
+def test_where_credentials_were_found_is_known(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def found() -> tuple[str, str, str | None, str | None]:
+        found = find_credentials()
+        return type(found.auth).__name__, found.source, found.project_id, found.project_source
+
+    assert found() == ("EcsMetadataAuth", "ECS metadata service", None, None)
+    path = credentials_file(tmp_path, "[basic]\nak=a\nsk=s\n")
+    assert found() == ("AkSkAuth", str(path), None, None)
+    path.write_text("[basic]\nak=a\nsk=s\nproject_id=file-project\n")
+    assert found() == ("AkSkAuth", str(path), "file-project", str(path))
+    project = "HUAWEICLOUD_SDK_PROJECT_ID"
+    monkeypatch.setenv(project, "p")
+    assert found() == ("AkSkAuth", str(path), "p", project)
+    path.unlink()
+    assert found() == ("EcsMetadataAuth", "ECS metadata service", "p", project)
+    monkeypatch.setenv("HUAWEICLOUD_SDK_AK", "a")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_SK", "s")
+    both = "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"
+    assert found() == ("AkSkAuth", both, "p", project)
+    monkeypatch.setenv("DCS_SESSIONS_TOKEN", "t")
+    assert found() == ("TokenAuth", "DCS_SESSIONS_TOKEN", "p", project)
+
+
+@pytest.mark.parametrize("place", ["environment", "file"])
+def test_temporary_keys_have_a_security_token(
+    place: str, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server.steps = [JOB]
+    if place == "file":
+        credentials_file(tmp_path, "[basic]\nak=a\nsk=s\nsecurity_token=st\n")
+    else:
+        for name, value in (("AK", "a"), ("SK", "s"), ("SECURITY_TOKEN", "st")):
+            monkeypatch.setenv(f"HUAWEICLOUD_SDK_{name}", value)
+    with dcs_sessions.Client.from_env(endpoint=server.endpoint, project_id="p") as client:
+        client.get_job("j")
+    assert server.received[0].headers["x-security-token"] == "st"
 
 
 def test_the_environment_comes_first(
@@ -349,6 +399,7 @@ def test_the_project_is_looked_up_once(
     client.get_job("j")
     client.with_options(timeout=5).get_job("j")
     targets = [request.target for request in server.received]
+    assert (server.received[0].method, server.received[0].body) == ("GET", b"")
     assert targets == ["/v3/projects?name=cn-north-4"] + ["/v2/found/jobs/j"] * 2
     assert "Access=ak, " in server.received[0].headers["authorization"]
     assert "x-project-id" not in server.received[0].headers

@@ -198,6 +198,14 @@ def test_a_kill_of_a_node_and_of_all_at_once_is_refused(both: Both) -> None:
         both(endpoint="http://127.0.0.1:1").kill_all_sessions("i", "n", all_nodes=True)
 
 
+def test_what_is_wrong_with_a_kill_of_everything_is_named(both: Both) -> None:
+    client = both(endpoint="http://127.0.0.1:1")
+    with pytest.raises(InvalidArgumentError, match=r"^all_nodes has to be True or False"):
+        client.kill_all_sessions("i", "n", all_nodes="no")  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match=r"^node_id "):
+        client.kill_all_sessions("i", "")
+
+
 def test_clean_cache_has_to_be_a_boolean(both: Both) -> None:
     with pytest.raises(InvalidArgumentError, match="clean_cache has to be True or False"):
         both(endpoint="http://127.0.0.1:1").scan_sessions("i", "n", clean_cache="no")  # type: ignore[arg-type]

@@ -175,7 +175,8 @@ def test_a_name_that_cannot_be_looked_up(both: Both) -> None:
 def test_silence_ends_at_the_timeout(both: Both, server: ScriptedServer) -> None:
     server.steps = [silence]
     client = both(endpoint=server.endpoint)
-    with pytest.raises(dcs_sessions.ApiTimeoutError) as caught:
+    late = r"GET http://.*/jobs/j: no answer within 0\.2 s"
+    with pytest.raises(dcs_sessions.ApiTimeoutError, match=late) as caught:
         client.get_job("j", timeout=0.2)
     assert caught.value.arrived
     assert isinstance(caught.value, TimeoutError)

@@ -87,6 +87,12 @@ def test_a_job_that_fails(both: Both, server: ScriptedServer) -> None:
     assert caught.value.job.status == "FAIL"
 
 
+def test_a_job_that_fails_without_a_reason(both: Both, server: ScriptedServer) -> None:
+    server.steps = [job("FAIL", fail_reason=None)]
+    with pytest.raises(dcs_sessions.JobFailedError, match="job j failed: no reason given"):
+        both(endpoint=server.endpoint).wait_for_job("j")
+
+
 def test_a_job_that_does_not_end(both: Both, server: ScriptedServer) -> None:
     server.steps = [job("RUNNING")]
     started = time.monotonic()
