@@ -1,3 +1,4 @@
+SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -46,6 +47,22 @@ lint: tools/node_modules/.ready ## Check the rules and the format of openapi.yam
 	$(TOOLS)/redocly lint openapi.yaml --config tools/redocly.yaml
 	$(TOOLS)/spectral lint openapi.yaml --ruleset tools/spectral.yaml --fail-severity hint
 	@$(TOOLS)/prettier --config tools/prettier.yaml --check $(FORMATTED) || { echo 'Run `make format`.' >&2; exit 1; }
+
+# For the description of another repository; tools/check-fork says how it is used.
+SPEC ?= openapi.yaml
+SUMMARY ?= /dev/null
+.PHONY: check-spec
+check-spec: $(VENV)/.ready tools/node_modules/.ready ## Lint, compare and generate from SPEC=..., a fork
+	$(TOOLS)/redocly lint $(SPEC) --config tools/redocly.yaml
+	$(TOOLS)/spectral lint $(SPEC) --ruleset tools/spectral.yaml --fail-severity hint
+	rm -rf build/fork
+	$(BIN)/python -m tools.generate --spec $(SPEC) --output build/fork
+	@set -o pipefail; $(BIN)/python -m tools.breaking --spec '$(SPEC)' --base '$(BASE)' 2>&1 | tee -a $(SUMMARY)
+
+.PHONY: lint-ci
+lint-ci: $(VENV)/.ready ## Check the workflows (needs Go) and the Containerfile
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+	$(BIN)/hadolint Containerfile
 
 .PHONY: breaking
 breaking: $(VENV)/.ready tools/node_modules/.ready ## Compare openapi.yaml with the last release (or BASE=...)
@@ -115,6 +132,18 @@ build: $(VENV)/.ready $(PAGE) ## Build the wheel and the sdist in dist/, and che
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/pydistcheck dist/*
 
+# One build for both: dist/ for the index, build/release/ for those who want the contract alone.
+.PHONY: release-files
+release-files: build docs ## Collect what a release carries in build/release
+	rm -rf build/release build/sbom
+	mkdir -p build/release
+	cp openapi.yaml $(SITE)/api.html build/release/
+	$(TOOLS)/redocly bundle openapi.yaml --config tools/redocly.yaml --output build/release/openapi.json
+	$(BIN)/python -m tools.release notes > build/release/notes.md
+	$(PYTHON) -m venv --without-pip build/sbom
+	$(BIN)/python -m pip --python build/sbom install --quiet --constraint constraints.txt "$$(echo dist/*.whl)[emulator]"
+	$(BIN)/cyclonedx-py environment build/sbom --pyproject pyproject.toml --output-reproducible --of JSON -o build/release/sbom.cdx.json
+
 .PHONY: publish
 publish: $(VENV)/.ready ## Upload a release to the index that twine's variables name
 	$(BIN)/python -m tools.release check
@@ -125,13 +154,13 @@ publish: $(VENV)/.ready ## Upload a release to the index that twine's variables 
 test-publish: $(VENV)/.ready tools/node_modules/.ready ## Publish to an index on loopback, install, upgrade
 	$(BIN)/pytest -m index tests/package
 
-# $(call test_in,FOLDER,WHAT TO INSTALL): the tests in an environment that does not see src/.
+# $(call test_in,FOLDER,WHAT TO INSTALL,OPTIONS): the tests in an environment without src/.
 define test_in
 	rm -rf $(1)
 	$(PYTHON) -m venv --without-pip $(1)
 	$(BIN)/python -m pip --python $(1) install --quiet $(2)
 	cd $(1) && bin/python -c 'import dcs_sessions, sys; sys.exit(sys.prefix not in dcs_sessions.__file__)'
-	$(1)/bin/pytest --numprocesses auto
+	$(1)/bin/pytest --numprocesses auto $(3)
 endef
 
 .PHONY: test-wheel
@@ -150,7 +179,8 @@ mutants-client: $(VENV)/.ready ## Mutate the client, and list what its tests do 
 .PHONY: test-lowest
 test-lowest: build tools/node_modules/.ready ## Run the tests with the lowest allowed versions
 	$(BIN)/python -m tools.lowest > build/lowest.txt
-	$(call test_in,build/lowest,--constraint build/lowest.txt "$$(echo dist/*.whl)[emulator]" --group dev)
+	@# What builds the package needs newer versions of some, and is no part of it.
+	$(call test_in,build/lowest,--constraint build/lowest.txt "$$(echo dist/*.whl)[emulator]" --group dev,--ignore tests/package)
 
 .PHONY: bench
 bench: $(VENV)/.ready ## Measure the client against its peers

@@ -18,7 +18,7 @@ def lowest() -> Iterator[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for line in [*project["dependencies"], *project["optional-dependencies"]["emulator"]]:
         requirement = Requirement(line)
-        (version,) = (s.version for s in requirement.specifier if s.operator in (">=", "=="))
+        (version,) = (each.version for each in requirement.specifier if each.operator == ">=")
         yield f"{requirement.name}=={version}"
 
 

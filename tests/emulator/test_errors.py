@@ -76,7 +76,6 @@ def test_methods(dcs: Emulator, path: str, method: str) -> None:
 @pytest.mark.parametrize(
     "target",
     [
-        "/",
         "//",
         "*",
         "/v2",
