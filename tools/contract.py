@@ -29,7 +29,7 @@ import schemathesis
 from rich.console import Console
 from rich.table import Table
 from schemathesis.config import SchemathesisConfig
-from schemathesis.core.failures import FailureGroup
+from schemathesis.core.failures import Failure, FailureGroup
 
 from dcs_sessions import Auth, TokenAuth
 from dcs_sessions._endpoints import service_endpoint
@@ -178,9 +178,10 @@ class Api:
         if status in operation.definition["responses"]:
             try:
                 self._schema[operation.path][operation.method.upper()].validate_response(response)
-            except FailureGroup as failures:
-                reasons = "; ".join(str(failure) for failure in failures.exceptions)
-                raise ContractError(f"{name} answers {status}, but {reasons}") from None
+            except (Failure, FailureGroup) as error:
+                failures = error.exceptions if isinstance(error, FailureGroup) else (error,)
+                reasons = "; ".join(sorted({failure.title for failure in failures}))
+                raise ContractError(f"{name} answers {status}, but: {reasons}") from None
         return response
 
     def expect(self, name: str, status: int, call: Call) -> httpx.Response:
@@ -188,8 +189,7 @@ class Api:
         response = self.send(name, call)
         if response.status_code != status:
             raise ContractError(
-                f"{name} answers {response.status_code} where {status} is due: "
-                f"{response.text[:200]}"
+                f"{name} answers {response.status_code} where {status} is due: {response.text[:60]}"
             )
         return response
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +70,7 @@ def test_the_list_is_what_client_list_says(api: Api, fresh: Emulator, connect: C
 
 
 def test_scan_job_and_list(api: Api) -> None:
+    before = int(time.time() * 1000)
     scan = api.scan()
     job_id = scan.json()["job_id"]
     assert scan.json() == {"job_id": job_id}
@@ -79,7 +81,7 @@ def test_scan_job_and_list(api: Api) -> None:
     assert job["status"] == "SUCCESS"
     assert job["fail_reason"] is None
     assert job["begin_time"].isdigit()
-    assert int(job["begin_time"]) <= int(job["end_time"])
+    assert before <= int(job["begin_time"]) <= int(job["end_time"]) <= time.time() * 1000
 
     listed = api.listed().json()
     assert listed == {"time": listed["time"], "clients": [], "count": 0}

@@ -75,6 +75,13 @@ class Result(NamedTuple):
     seconds: float
 
 
+class BrokenRunError(Exception):
+    """A run has failed without a test that fails: that proves nothing about a fault."""
+
+    def __init__(self, output: str) -> None:
+        super().__init__("\n".join(output.strip().splitlines()[-20:]))
+
+
 def run(line: Sequence[str], **variables: str) -> tuple[bool, str]:
     """Run a command from the top of the project; whether it went well, and what it said."""
     path = os.pathsep.join([str(spec.ROOT), str(spec.ROOT / "tests")])
@@ -104,7 +111,9 @@ def pytest(*options: str, **variables: str) -> str | None:
     if good:
         return None
     failed = re.search(r"^(?:FAILED|ERROR) (?:tests/)?(\S+)", output, re.MULTILINE)
-    return failed[1] if failed else output.strip().splitlines()[-1]
+    if failed is None:
+        raise BrokenRunError(output)
+    return failed[1]
 
 
 def suite(emulator: str = "", **variables: str) -> str | None:
@@ -116,8 +125,10 @@ def suite(emulator: str = "", **variables: str) -> str | None:
     if good:
         return None
     found = re.search(r"^\s*- (ST\d+ .*)$", output, re.MULTILINE)
-    said = re.search(r"^(?:FAULT|Error): (.*)$", output, re.MULTILINE)
-    return f"make contract: {found[1] if found else said[1] if said else 'it breaks'}"
+    said = found or re.search(r"^(?:FAULT|Error): (.*)$", output, re.MULTILINE)
+    if said is None:
+        raise BrokenRunError(output)
+    return f"make contract: {said[1]}"
 
 
 def contract_fault(fault: contract.Mutant | None, *, by_suite: bool = False) -> str | None:
@@ -147,7 +158,11 @@ def server_fault(fault: server.Fault) -> str | None:
 def timed(name: str, find: Callable[[], str | None]) -> Result:
     """Plant one fault, and take the time."""
     start = time.monotonic()
-    caught = find()
+    try:
+        caught = find()
+    except BrokenRunError as error:
+        print(f"\n{name}: no test has failed, and yet the run has:\n{error}", file=sys.stderr)
+        caught = None
     result = Result(name, caught, time.monotonic() - start)
     print("." if caught else "S", end="", flush=True)
     return result
