@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
 import orjson
 
+from dcs_sessions._text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -185,13 +187,6 @@ class SessionListChangedError(DcsSessionsError):
 
     Read the list again from the start.
     """
-
-
-def printable(text: str) -> str:
-    """Write a text of somebody else on one line, harmless to a terminal."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def bare(error: E) -> E:

@@ -20,9 +20,9 @@ from dcs_sessions._errors import (
     InvalidArgumentError,
     UnexpectedResponseError,
     error_from,
-    printable,
 )
 from dcs_sessions._results import Response
+from dcs_sessions._text import printable
 from dcs_sessions_api import models
 from dcs_sessions_api.api.jobs import show_job_info
 from dcs_sessions_api.api.nodes import show_nodes_information

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from dcs_sessions import _text
+
 
 def is_missing(value: object) -> bool:
     """Tell whether a field has no value: null, or not there.
@@ -18,12 +20,7 @@ def printable(value: object) -> str:
     """Write a value on one line, so that it cannot do anything to a terminal."""
     if is_missing(value):
         return ""
-    text = value if isinstance(value, str) else _write(value)
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
+    return _text.printable(value if isinstance(value, str) else _write(value))
 
 
 def _write(value: Any) -> str:
