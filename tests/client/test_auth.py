@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import threading
 import time
 from pathlib import Path
@@ -122,6 +123,8 @@ def test_a_signed_request_carries_what_the_signature_covers(
         "content-type;host;x-project-id;x-sdk-date;x-security-token, Signature="
     )
     assert headers["x-security-token"] == "my-security-token"
+    date = time.strptime(headers["x-sdk-date"], "%Y%m%dT%H%M%SZ")
+    assert abs(calendar.timegm(date) - time.time()) < 60
     assert headers["host"] == server.endpoint.removeprefix("http://")
     assert "x-auth-token" not in headers
 
@@ -334,6 +337,20 @@ def test_a_metadata_service_without_credentials(
     with pytest.raises(ConfigurationError) as caught:
         client.get_job("j")
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [404, 405, 503])
+def test_a_metadata_service_without_tokens_needs_none(
+    status: int, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dcs_sessions._auth._METADATA_ENDPOINT", server.endpoint)
+    server.steps = [answer(status), answer(200, keys(86400)), JOB]
+    with dcs_sessions.Client(
+        endpoint=server.endpoint, project_id="p", auth=EcsMetadataAuth()
+    ) as client:
+        client.get_job("j")
+    assert "x-metadata-token" not in server.received[1].headers
+    assert server.received[2].headers["x-security-token"] == "ecs-st"
 
 
 # Where the service is

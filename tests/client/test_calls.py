@@ -132,6 +132,15 @@ def test_a_session_keeps_what_is_missing_null_and_unknown(
     assert session.to_dict() == row
 
 
+def test_the_ends_of_what_list_sessions_takes(both: Both, server: ScriptedServer) -> None:
+    server.steps = [answer(200, page())]
+    client = both(endpoint=server.endpoint)
+    client.list_sessions("i", "n", offset=2**31 - 1, limit=1000, order="desc")
+    query = server.received[0].query
+    assert (query["offset"], query["limit"], query["order"]) == ("2147483647", "1000", "desc")
+    client.list_sessions("i", "n", offset=0, limit=1)
+
+
 def test_ids_never_lead_to_another_path(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(200, {"job_id": "j", "status": "SUCCESS"})]
     odd = "a/../b?c#d%2F é\n"

@@ -129,6 +129,29 @@ def test_a_success_that_is_not_as_documented(
     assert caught.value.body == body
 
 
+@pytest.mark.parametrize(
+    ("method", "arguments", "body", "field"),
+    [
+        ("scan_sessions", ("i", "n"), {"job_id": 8}, "job_id"),
+        ("kill_all_sessions", ("i", "n"), {"job_id": 8}, "job_id"),
+        ("list_nodes", ("i",), {"instance_id": "i", "total": 0, "nodes": {}}, "nodes"),
+        ("list_sessions", ("i", "n"), {"time": 5, "count": 0, "clients": []}, "time"),
+        ("list_sessions", ("i", "n"), {"time": "t", "count": "0", "clients": []}, "count"),
+    ],
+)
+def test_a_field_of_another_type_is_named(
+    both: Both,
+    server: ScriptedServer,
+    method: str,
+    arguments: tuple[str, ...],
+    body: object,
+    field: str,
+) -> None:
+    server.steps = [answer(200, body)]
+    with pytest.raises(UnexpectedResponseError, match=f"field {field} is of another type"):
+        getattr(both(endpoint=server.endpoint), method)(*arguments)
+
+
 @pytest.mark.parametrize("clients", [None, {}, 5, [5], ["x" * 21], [None], [[]]])
 def test_a_list_that_is_not_as_documented(
     both: Both, server: ScriptedServer, clients: object
