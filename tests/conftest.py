@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +16,11 @@ from support.scripted import ScriptedServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
+# Where tests are started in the background, Ctrl-C is ignored, and so it would be by every command
+# that they start; what has a handler here goes by the default there.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
