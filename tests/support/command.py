@@ -19,6 +19,8 @@ from typing import Any, Self
 
 import pyte
 
+from support import waiting
+
 COMMAND = (sys.executable, "-m", "dcs_sessions")
 
 
@@ -36,10 +38,7 @@ def environment(home: Path, changes: Mapping[str, str | None]) -> dict[str, str]
 
 def wait_until(condition: Callable[[], bool], problem: Callable[[], str] | None = None) -> None:
     """Wait until something is true, for half a minute at the most."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, problem() if problem else "it never came true"
-        time.sleep(0.01)
+    waiting.wait_until(condition, problem, seconds=30)
 
 
 class Cli:
