@@ -157,7 +157,8 @@ class Node:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             with suppress(ValkeyError, OSError):
-                await connection.disconnect(nowait=True)
+                # With waiting: the end of TLS takes a round trip, and the loop may stop next.
+                await connection.disconnect()
 
     async def _call(self, *commands: tuple[str, ...]) -> list[Any]:
         """Run commands over the same connection; replies as they are on the wire."""
