@@ -355,8 +355,9 @@ def against_emulator(arguments: argparse.Namespace) -> list[str]:
             provoke_refusals(api, facts)
             with emulator(arguments.emulator, "--rate-limit", "1/3600") as throttled:
                 provoke_throttling(Api(throttled, seen))
-            failing = ("--fail", "ShowJobInfo", "--fail", "ShowNodesInformation")
-            with emulator(arguments.emulator, *failing) as broken:
+            broken_operations = ("ShowJobInfo", "ShowNodesInformation")
+            faults = [f"--fault=status=500,operation={name}" for name in broken_operations]
+            with emulator(arguments.emulator, *faults) as broken:
                 provoke_failures(Api(broken, seen), broken)
         except ContractError as error:
             amiss.append(str(error))

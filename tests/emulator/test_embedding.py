@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dcs_sessions import emulator
-from dcs_sessions.emulator import Emulator, EmulatorError
+from dcs_sessions.emulator import Emulator, EmulatorError, Fault
 
 if TYPE_CHECKING:
     from emulator.conftest import Api, Connect, MakeApi, MakeDcs
@@ -93,7 +93,7 @@ def test_it_listens_on_ipv6(make_api: MakeApi) -> None:
         ({"scan_delay": -1}, "scan_delay"),
         ({"scan_delay": float("nan")}, "scan_delay"),
         ({"rate_limit": (0, 1)}, "rate_limit"),
-        ({"fail": ["showJobInfo"]}, "fail"),
+        ({"faults": [Fault(truncate=True, operation="showJobInfo")]}, "faults"),
         ({"node_ids": ["a", "a"], "nodes": 2}, "node_ids"),
         ({"redis": ["redis://127.0.0.1:1"]}, "redis"),
         ({"redis": ["unix:///x"]}, "redis"),

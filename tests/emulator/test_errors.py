@@ -18,7 +18,7 @@ from dcs_sessions.emulator._validation import Query
 if TYPE_CHECKING:
     import httpx
 
-    from emulator.conftest import Api, MakeApi, MakeDcs
+    from emulator.conftest import Api
 
 INSTANCE = f"/v2/{PROJECT_ID}/instances/{INSTANCE_ID}"
 JSON = {"Content-Type": "application/json"}
@@ -353,11 +353,3 @@ def test_table(code: str) -> None:
     error = ApiError(code, "x")
     assert 400 <= error.status <= 599
     assert "{}" not in error.message
-
-
-def test_an_operation_that_was_told_to_fail(make_dcs: MakeDcs, make_api: MakeApi) -> None:
-    dcs = make_dcs(fail=["ShowJobInfo"])
-    api = make_api(dcs)
-    is_error(api.job("0" * 32), 500, "DCS.5000")
-    is_error(make_api(dcs, dcs.noaccess_token).job("0" * 32), 403, "DCS.2007")
-    assert api.nodes().status_code == 200

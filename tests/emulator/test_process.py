@@ -16,7 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 from dcs_sessions._cli.emulator import emulator as command
-from dcs_sessions.emulator import TOKEN
+from dcs_sessions.emulator import TOKEN, Fault
+from dcs_sessions.emulator._faults import Faults
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -92,6 +93,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
         process.process.communicate()
 
 
+def nodes(facts: dict[str, Any]) -> httpx.Response:
+    path = f"/v2/{facts['project_id']}/instances/{facts['instance_id']}/logical-nodes"
+    headers = {"X-Auth-Token": facts["token"]}
+    return httpx.get(facts["endpoint"] + path, headers=headers, trust_env=False)
+
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
@@ -106,11 +113,7 @@ def test_ready_file_and_clean_end(start: Start, number: int) -> None:
     }
     assert process.ready_file.stat().st_mode & 0o777 == 0o600
     assert len(facts["node_ids"]) == len(facts["redis_urls"]) == 2
-    path = f"/v2/{facts['project_id']}/instances/{facts['instance_id']}/logical-nodes"
-    response = httpx.get(
-        facts["endpoint"] + path, headers={"X-Auth-Token": facts["token"]}, trust_env=False
-    )
-    assert [node["node_id"] for node in response.json()["nodes"]] == facts["node_ids"]
+    assert [node["node_id"] for node in nodes(facts).json()["nodes"]] == facts["node_ids"]
     valkeys = process.valkeys()
     assert len(valkeys) == 2
 
@@ -194,6 +197,17 @@ def test_loose_permissions_of_credentials_are_told(tmp_path: Path, start: Start)
     assert "can be read by others" in process.end(signal.SIGTERM)[2]
 
 
+def test_faults_are_shown_with_their_seed(start: Start) -> None:
+    process = start("--fault", "status=503,probability=0.5", "--seed", "7")
+    seen = [nodes(process.facts()).status_code for _ in range(20)]
+    drawn = Faults([Fault(status=503, probability=0.5)], seed=7)
+    assert seen == [200 if drawn.draw("ShowNodesInformation")[1] is None else 503 for _ in seen]
+    status, out, err = process.end(signal.SIGTERM)
+    assert status == 0
+    assert "Fault:        status=503,probability=0.5\nSeed:         7\nCtrl-C ends it.\n" in out
+    assert err == ""
+
+
 @pytest.mark.parametrize(
     ("options", "status", "words"),
     [
@@ -206,7 +220,10 @@ def test_loose_permissions_of_credentials_are_told(tmp_path: Path, start: Start)
         (["--credentials", "/does/not/exist"], 2, "--credentials"),
         (["--credentials", __file__], 2, "--credentials"),
         (["--host", "256.0.0.1"], 1, "--host"),
-        (["--fail", "ShowJob"], 1, "--fail: the operations are HangUpClients, "),
+        (["--fault", "status=200"], 2, "--fault: status: a number from 400 to 599"),
+        (["--fault", "slow"], 2, "--fault: 'slow' is none of latency, status, drop"),
+        (["--fault", "truncate,operation=ShowJob"], 1, "--fault: operation: it is one of Hang"),
+        (["--seed", "x"], 2, "--seed"),
         (["--redis", "nonsense"], 1, "--redis"),
         (["--redis", "redis://:canary@127.0.0.1:1"], 1, "--redis: redis://***@127.0.0.1:1"),
         (["--redis", "redis://u:canary#@127.0.0.1:1"], 1, "--redis: redis://***@127.0.0.1:1"),

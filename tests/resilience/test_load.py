@@ -8,6 +8,7 @@ import select
 import socket
 import statistics
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 import dcs_sessions
 from dcs_sessions import AsyncClient, Client, TokenAuth
 from dcs_sessions.emulator import Emulator
+from dcs_sessions.emulator._valkey import EmbeddedValkey
 
 FULL = os.environ.get("DCS_SESSIONS_LOAD") == "full"
 CONNECTIONS = 10_000 if FULL else 500
@@ -117,6 +119,67 @@ def test_many_clients_at_once(dcs: Emulator) -> None:
         f"{len(times)} queries by {AT_ONCE} clients in {SECONDS} s, "
         f"median {statistics.median(times):.2f} s, longest {max(times):.2f} s"
     )
+
+
+def test_valkey_is_killed_in_the_middle_of_scans_and_comes_back() -> None:
+    """Who asks meanwhile is told so; afterwards everything goes on, without a restart."""
+    before = EmbeddedValkey(0)
+    again: EmbeddedValkey | None = None
+    failures: Counter[str] = Counter()
+    done = 0
+    one_done, one_failed, back = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work(client: AsyncClient, dcs: Emulator) -> None:
+        nonlocal done
+        was_back = False
+        while not was_back:
+            # Looked at first: a query that started before may still fail after.
+            was_back = back.is_set()
+            try:
+                await client.query_sessions(dcs.instance_id, timeout=30)
+            except dcs_sessions.DcsSessionsError as error:
+                if was_back:
+                    raise
+                failures[type(error).__name__] += 1
+                one_failed.set()
+                await asyncio.sleep(0.01)
+            else:
+                done += 1
+                one_done.set()
+
+    async def everybody(dcs: Emulator) -> None:
+        nonlocal again
+        async with (
+            AsyncClient(
+                endpoint=dcs.endpoint,
+                project_id=dcs.project_id,
+                auth=TokenAuth(dcs.token),
+                retry=dcs_sessions.Retry(attempts=1),
+            ) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            for _ in range(AT_ONCE):
+                group.create_task(work(client, dcs))
+            await one_done.wait()
+            before.kill()
+            await one_failed.wait()
+            await asyncio.sleep(SECONDS / 10)
+            again = EmbeddedValkey(before.port)
+            back.set()
+
+    try:
+        with (
+            connections(before.url, CONNECTIONS // 10),
+            Emulator(redis=[before.url], scan_delay=0.05) as dcs,
+        ):
+            asyncio.run(asyncio.wait_for(everybody(dcs), 60 + SECONDS))
+    finally:
+        before.kill()
+        if again is not None:
+            again.kill()
+    assert failures.keys() <= {"ServerError", "JobFailedError"}
+    assert done >= AT_ONCE  # each once it was back
+    print(f"{done} queries done, and while Valkey was gone: {dict(failures)}")
 
 
 def resident(pid: int) -> int:

@@ -86,10 +86,18 @@ def _rate_limit(
     help="Requests that each caller may make within so many seconds.  [default: no limit]",
 )
 @click.option(
-    "--fail",
+    "--fault",
+    "faults",
     multiple=True,
-    metavar="OPERATION",
-    help="Answer 500 to this operation, such as ShowJobInfo; may be given more than once.",
+    metavar="FAULT",
+    help="Let something go wrong: latency=SECONDS, status=503, truncate (the answer), drop=before "
+    "or drop=after (the request is carried out). Add operation=ListClients for one operation, "
+    "probability=0.1 for a part of the requests, with commas. May be given more than once.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    help="Let faults with a probability strike the same requests as another run did.",
 )
 @click.option(
     "--ready-file",
@@ -97,15 +105,18 @@ def _rate_limit(
     help="Write addresses, ids and logins to this JSON file once it serves; it is removed in the "
     "end.",
 )
-def emulator(credentials: Path | None, ready_file: Path | None, **options: Any) -> None:
+def emulator(
+    credentials: Path | None, ready_file: Path | None, faults: tuple[str, ...], **options: Any
+) -> None:
     """Run a local DCS on a real Valkey or Redis, until it is interrupted.
 
     \b
-    Example:
+    Examples:
       dcs-sessions emulator --nodes 2 --ready-file ready.json
+      dcs-sessions emulator --fault status=503,operation=ListClients,probability=0.2
     """  # noqa: D301 - click wants the character
     try:
-        from dcs_sessions.emulator import Emulator, EmulatorError
+        from dcs_sessions.emulator import Emulator, EmulatorError, Fault
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"{error.name} is missing: pip install 'dcs-sessions[emulator]'"
@@ -120,6 +131,10 @@ def emulator(credentials: Path | None, ready_file: Path | None, **options: Any) 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
 
+    try:
+        options["faults"] = [Fault.parse(text) for text in faults]
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--fault") from None
     # Whatever is not given is left to the emulator.
     given = {name: value for name, value in options.items() if value not in (None, ())}
     try:
@@ -130,12 +145,18 @@ def emulator(credentials: Path | None, ready_file: Path | None, **options: Any) 
                 with _naming(ready_file):
                     dcs.write_ready_file(ready_file)
             _describe(dcs, host=options["host"])
+            for text in faults:
+                click.echo(f"{'Fault:':<14}{text}")
+            if faults:
+                click.echo(f"{'Seed:':<14}{dcs.seed}")
+            click.echo("Ctrl-C ends it.")
             # A wait without a timeout would not let signals through.
             while not stop.wait(_CHECK_SECONDS):
                 if dcs.wait(0):
                     raise click.ClickException("the server ended by itself")
     except EmulatorError as error:
-        name = {"node_ids": "node-id"}.get(error.argument, error.argument.replace("_", "-"))
+        names = {"node_ids": "node-id", "faults": "fault"}
+        name = names.get(error.argument, error.argument.replace("_", "-"))
         raise click.ClickException(f"--{name}: {error.reason}") from None
     _remove(ready_file)
 
@@ -203,4 +224,3 @@ def _describe(dcs: Emulator, *, host: str) -> None:
         lines.append(("AK, SK", f"{dcs.ak}  {dcs.sk}"))
     for name, value in lines:
         click.echo(f"{name + ':':<14}{value}")
-    click.echo("Ctrl-C ends it.")

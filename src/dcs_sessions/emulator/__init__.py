@@ -22,6 +22,7 @@ from dcs_sessions.emulator._constants import (
     TOKEN,
     node_id,
 )
+from dcs_sessions.emulator._faults import Fault
 from dcs_sessions.emulator._server import Emulator, EmulatorError
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "Credentials",
     "Emulator",
     "EmulatorError",
+    "Fault",
     "node_id",
 ]

@@ -17,13 +17,14 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from dcs_sessions.emulator._auth import Caller, Credentials, Throttle, authenticate
 from dcs_sessions.emulator._errors import ApiError
+from dcs_sessions.emulator._faults import Faults, Nothing, answer
 from dcs_sessions.emulator._jobs import Jobs
 from dcs_sessions.emulator._nodes import Node, NodeError
 from dcs_sessions.emulator._sessions import FIELDS, Snapshot
 from dcs_sessions.emulator._validation import Body, Query
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from starlette.types import Message, Receive, Scope, Send
 
@@ -58,7 +59,7 @@ class State:
         credentials: The logins to take.
         scan_delay: Seconds that a scan takes at least.
         throttle: Counts requests, if there is a limit.
-        failing: Operations that answer 500 whatever they are asked.
+        faults: What goes wrong on purpose.
         jobs: Tasks, running and done.
     """
 
@@ -68,7 +69,7 @@ class State:
     credentials: Credentials
     scan_delay: float = 0.0
     throttle: Throttle | None = None
-    failing: Collection[str] = ()
+    faults: Faults = field(default_factory=Faults)
     jobs: Jobs = field(default_factory=Jobs)
 
     def node(self, node_id: str | None) -> Node:
@@ -265,6 +266,8 @@ class App:
             response = await self._answer(request)
         except ClientDisconnect:
             return
+        except asyncio.CancelledError:  # the server ends
+            response = Nothing()
         except ApiError as error:
             response = error.response(request_id)
             refused = error.code == "APIGW.0201"
@@ -293,9 +296,11 @@ class App:
         target = f"{path}?{query}" if query else path
         caller = authenticate(request, target, body, self._state.credentials)
         self._admit(request, caller, operation, ids)
-        if operation.name in self._state.failing:
-            raise ApiError("DCS.5000", detail="The emulator was told to fail this operation.")
-        return await operation.run(self._state, _Call(request, ids, body))
+        latency, fault = self._state.faults.draw(operation.name)
+        if latency:
+            await asyncio.sleep(latency)
+        call = _Call(request, ids, body)
+        return await answer(fault, lambda: operation.run(self._state, call))
 
     def _admit(
         self, request: Request, caller: Caller, operation: _Operation, ids: Mapping[str, str]

@@ -7,6 +7,7 @@ import atexit
 import ipaddress
 import json
 import os
+import secrets
 import socket
 import tempfile
 import threading
@@ -24,15 +25,19 @@ from dcs_sessions.emulator import _constants
 from dcs_sessions.emulator._app import OPERATIONS, App, State
 from dcs_sessions.emulator._auth import Credentials, Throttle
 from dcs_sessions.emulator._errors import ApiError
+from dcs_sessions.emulator._faults import Faults
 from dcs_sessions.emulator._nodes import Node, NodeError, masked
 from dcs_sessions.emulator._valkey import EmbeddedValkey, ValkeyStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
+
+    from dcs_sessions.emulator._faults import Fault
 
 _BACKLOG = 2048
 _SHUTDOWN_SECONDS = 2
 _KEEP_ALIVE_SECONDS = 75  # of a pooled connection; nginx has the same
+_HEAD_SECONDS = 30.0  # for a request up to its body
 
 
 class EmulatorError(Exception):
@@ -72,8 +77,9 @@ class Emulator:
         credentials: The logins to take, instead of the constant ones.
         scan_delay: Seconds that a scan takes at least.
         rate_limit: Requests, and the seconds within which each caller may make so many.
-        fail: Operations, by name, that answer 500 to whoever may call them: to see how a program
-            takes it.
+        faults: What goes wrong on purpose, to see how a program takes it.
+        seed: What chance starts from where a fault strikes a part of the requests only: with the
+            same seed, the same ones. Another one each time by default.
 
     Attributes:
         endpoint: The URL of the API, without a path. This one and the next two are known once it
@@ -87,6 +93,7 @@ class Emulator:
         noaccess_token: A token that may do nothing.
         ak: The access key.
         sk: The secret key.
+        seed: The seed of the faults.
 
     Raises:
         EmulatorError: If an argument makes no sense.
@@ -105,7 +112,8 @@ class Emulator:
         credentials: Credentials | None = None,
         scan_delay: float = 0.0,
         rate_limit: tuple[int, int] | None = None,
-        fail: Collection[str] = (),
+        faults: Sequence[Fault] = (),
+        seed: int | None = None,
     ) -> None:
         count = len(redis) or nodes
         if count < 1:
@@ -120,8 +128,9 @@ class Emulator:
             raise EmulatorError("scan_delay", "a scan cannot take less than no time")
         if rate_limit is not None and min(rate_limit) < 1:
             raise EmulatorError("rate_limit", "both numbers must be at least 1")
-        if not OPERATIONS.issuperset(fail):
-            raise EmulatorError("fail", f"the operations are {', '.join(sorted(OPERATIONS))}")
+        if not OPERATIONS.issuperset(fault.operation for fault in faults if fault.operation):
+            reason = f"operation: it is one of {', '.join(sorted(OPERATIONS))}"
+            raise EmulatorError("faults", reason)
         self._credentials = credentials or Credentials()
         self.project_id = project_id
         self.instance_id = instance_id
@@ -133,13 +142,14 @@ class Emulator:
         self.ak = self._credentials.ak
         self.sk = self._credentials.sk
         self.endpoint = ""
+        self.seed = secrets.randbelow(2**32) if seed is None else seed
 
         self._host = host
         self._port = port
         self._own_servers = tuple(redis)
         self._scan_delay = scan_delay
         self._rate_limit = rate_limit
-        self._failing = frozenset(fail)
+        self._faults = tuple(faults)
         self._thread: threading.Thread | None = None
         self._server: _Server | None = None
         self._ended = threading.Event()
@@ -259,7 +269,7 @@ class Emulator:
                 credentials=self._credentials,
                 scan_delay=self._scan_delay,
                 throttle=Throttle(*self._rate_limit) if self._rate_limit else None,
-                failing=self._failing,
+                faults=Faults(self._faults, self.seed),
             )
             stack.push_async_callback(state.jobs.close)
             config = uvicorn.Config(
@@ -290,7 +300,39 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """HTTP/1.1, whose own refusals look like all others."""
+    """HTTP/1.1, whose own refusals look like all others, and which does not wait for ever."""
+
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "hang_up": transport.close}
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._calm()
+        elif self._patience is None:  # the first part of a next request
+            self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._calm()
+        super().connection_lost(exc)
+
+    def _expect_head(self) -> None:
+        self._patience = self.loop.call_later(_HEAD_SECONDS, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        if self.conn.trailing_data[0]:
+            self.send_400_response("the request head is too slow")
+        else:  # nothing was asked yet
+            self.timeout_keep_alive_handler()
+
+    def _calm(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     def _unsupported_upgrade_warning(self) -> None:
         """Java offers HTTP/2 in every request, which is no reason to warn."""

@@ -1,0 +1,289 @@
+"""Faults on demand, and requests that take too long by themselves."""
+
+from __future__ import annotations
+
+import socket
+import time
+from threading import Thread
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+import dcs_sessions
+from dcs_sessions.emulator import Emulator, Fault
+from dcs_sessions.emulator._faults import Faults
+
+if TYPE_CHECKING:
+    from emulator.conftest import Api, Connect, MakeApi, MakeDcs
+
+
+def test_latency(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+    api = make_api(make_dcs(faults=[Fault(latency=0.3, operation="ScanClients")]))
+    started = time.monotonic()
+    assert api.nodes().status_code == 200
+    between = time.monotonic()
+    assert api.scan().status_code == 200
+    took = time.monotonic() - between
+    assert took >= 0.3
+    assert took > between - started
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "DCS.4957"),
+        (401, "DCS.1002"),
+        (403, "DCS.2007"),
+        (404, "DCS.3022"),
+        (429, "APIGW.0308"),
+        (500, "DCS.5000"),
+    ],
+)
+def test_a_status_of_the_service(
+    make_dcs: MakeDcs, make_api: MakeApi, status: int, code: str
+) -> None:
+    response = make_api(make_dcs(faults=[Fault(status=status)])).nodes()
+    assert response.status_code == status
+    assert response.json()["error_code"] == code
+
+
+@pytest.mark.parametrize(("status", "title"), [(502, "502 Bad Gateway"), (599, "599")])
+def test_a_status_of_a_proxy(make_dcs: MakeDcs, make_api: MakeApi, status: int, title: str) -> None:
+    response = make_api(make_dcs(faults=[Fault(status=status)])).nodes()
+    assert response.status_code == status
+    assert response.headers["Content-Type"].startswith("text/html")
+    assert f"<h1>{title}</h1>" in response.text
+
+
+def test_a_status_carries_nothing_out(
+    make_dcs: MakeDcs, make_api: MakeApi, connect: Connect
+) -> None:
+    dcs = make_dcs(faults=[Fault(status=500, operation="HangUpClients")])
+    peer = connect(dcs.redis_urls[0])
+    api = make_api(dcs)
+    assert api.kill([peer.addr]).status_code == 500
+    assert peer.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("drop", "lives"), [("before", True), ("after", False)], ids=["before", "after"]
+)
+def test_drop(
+    make_dcs: MakeDcs, make_api: MakeApi, connect: Connect, drop: str, lives: bool
+) -> None:
+    dcs = make_dcs(faults=[Fault(drop=drop, operation="HangUpClients")])
+    peer = connect(dcs.redis_urls[0])
+    api = make_api(dcs)
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
+        api.kill([peer.addr])
+    assert peer.is_alive() is lives
+    assert api.nodes().status_code == 200
+
+
+def test_truncate(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+    dcs = make_dcs(faults=[Fault(truncate=True, operation="ShowNodesInformation")])
+    api = make_api(dcs)
+    with api.http.stream("GET", f"{api.instance}/logical-nodes") as response:
+        assert response.status_code == 200
+        whole = int(response.headers["Content-Length"])
+        chunks: list[bytes] = []
+        with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message"):
+            chunks.extend(response.iter_raw())
+    got = b"".join(chunks)
+    assert len(got) == whole // 2
+    assert got.startswith(b'{"instance_id"')
+
+
+def test_of_an_answer_without_a_body_nothing_is_sent(
+    make_dcs: MakeDcs, make_api: MakeApi, connect: Connect
+) -> None:
+    dcs = make_dcs(faults=[Fault(truncate=True)])
+    peer = connect(dcs.redis_urls[0])
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
+        make_api(dcs).kill([peer.addr])
+    assert peer.sees_end()
+
+
+def test_who_is_refused_anyway_is_refused_as_always(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+    dcs = make_dcs(faults=[Fault(drop="before")])
+    refused = make_api(dcs, dcs.noaccess_token).nodes()
+    assert (refused.status_code, refused.json()["error_code"]) == (403, "DCS.2007")
+
+
+def test_the_end_of_the_emulator_does_not_wait_for_latency(
+    make_api: MakeApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Emulator(faults=[Fault(latency=100, operation="ScanClients")]) as dcs:
+        api = make_api(dcs)
+        errors: list[Exception] = []
+
+        def scan() -> None:
+            try:
+                api.scan()
+            except httpx.HTTPError as error:
+                errors.append(error)
+
+        waiting = Thread(target=scan)
+        waiting.start()
+        time.sleep(0.3)
+        started = time.monotonic()
+    assert time.monotonic() - started < 20
+    waiting.join(timeout=20)
+    assert len(errors) == 1
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def fates(api: Api, count: int) -> list[int]:
+    return [api.nodes().status_code for _ in range(count)]
+
+
+def test_a_seed_repeats_chance(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+    faults = [Fault(status=503, probability=0.5)]
+    first = make_dcs(faults=faults)
+    seen = fates(make_api(first), 30)
+    assert {200, 503} == set(seen)
+    assert fates(make_api(make_dcs(faults=faults, seed=first.seed)), 30) == seen
+    others = [Faults(faults, seed) for seed in range(10)]
+    assert len({tuple(f.draw("x")[1] is None for _ in range(30)) for f in others}) == 10
+
+
+def test_probability() -> None:
+    faults = Faults([Fault(truncate=True, probability=0.2)], seed=1)
+    struck = sum(faults.draw("ListClients")[1] is not None for _ in range(10_000))
+    assert 1_800 < struck < 2_200
+
+
+def test_one_more_fault_does_not_move_the_others() -> None:
+    one = Fault(status=503, probability=0.5)
+    alone, together = Faults([one]), Faults([one, Fault(latency=1, probability=0.5)])
+    ends = [(alone.draw("x")[1], together.draw("x")[1]) for _ in range(50)]
+    assert all(mine is theirs for mine, theirs in ends)
+
+
+def test_faults_together() -> None:
+    both = [Fault(latency=1), Fault(latency=2, drop="after"), Fault(status=500)]
+    assert Faults(both).draw("ScanClients") == (3.0, both[1])
+    assert Faults([Fault(latency=1, operation="ListClients")]).draw("ScanClients") == (0.0, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("latency=0.5", Fault(latency=0.5)),
+        ("status=503, probability=0.1", Fault(status=503, probability=0.1)),
+        ("drop", Fault(drop="before")),
+        ("drop=after,operation=ScanClients", Fault(drop="after", operation="ScanClients")),
+        ("truncate,latency=1", Fault(truncate=True, latency=1)),
+    ],
+)
+def test_text(text: str, fault: Fault) -> None:
+    assert Fault.parse(text) == fault
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "'' is none of"),
+        ("jitter=1", "'jitter' is none of latency, status, drop, truncate, operation, prob"),
+        ("latency", "latency: seconds from 0 to 3600"),
+        ("latency=x", "latency: seconds from 0 to 3600"),
+        ("latency=nan", "latency: seconds from 0 to 3600"),
+        ("latency=-1", "latency: seconds from 0 to 3600"),
+        ("latency=3601", "latency: seconds from 0 to 3600"),
+        ("latency=0", "one of latency, status, drop and truncate is needed"),
+        ("status=399", "status: a number from 400 to 599"),
+        ("status=600", "status: a number from 400 to 599"),
+        ("drop=later", "drop: before or after"),
+        ("status=x", "status: a number from 400 to 599"),
+        ("truncate=1", "truncate: it has no value"),
+        ("truncate,probability=0", "probability: a number above 0"),
+        ("truncate,probability=1.1", "probability: a number above 0"),
+        ("truncate,operation=", "operation: an operationId is needed"),
+        ("truncate,truncate", "truncate is given twice"),
+        ("truncate,drop", "only one of status, drop and truncate"),
+        ("operation=ListClients", "one of latency, status, drop and truncate is needed"),
+    ],
+)
+def test_text_that_is_no_fault(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Fault.parse(text)
+
+
+def test_the_client_gets_through_faults(make_dcs: MakeDcs) -> None:
+    dcs = make_dcs(
+        nodes=2,
+        seed=7,
+        faults=[
+            Fault(status=503, probability=0.2),
+            Fault(drop="before", probability=0.1),
+            Fault(status=429, probability=0.2),
+        ],
+    )
+    with dcs_sessions.Client(
+        endpoint=dcs.endpoint,
+        project_id=dcs.project_id,
+        auth=dcs_sessions.TokenAuth(dcs.token),
+        retry=dcs_sessions.Retry(attempts=10, wait_initial=0.001, wait_jitter=0),
+    ) as client:
+        for _ in range(5):
+            assert len(client.query_sessions(dcs.instance_id, timeout=60).nodes) == 2
+
+
+def test_a_kill_whose_answer_is_lost_is_not_reported_done(
+    make_dcs: MakeDcs, connect: Connect
+) -> None:
+    dcs = make_dcs(faults=[Fault(drop="after", operation="HangUpClients")])
+    peer = connect(dcs.redis_urls[0])
+    with dcs_sessions.Client(
+        endpoint=dcs.endpoint,
+        project_id=dcs.project_id,
+        auth=dcs_sessions.TokenAuth(dcs.token),
+    ) as client:
+        with pytest.raises(dcs_sessions.ApiConnectionError) as caught:
+            client.kill_sessions(dcs.instance_id, dcs.node_ids[0], [peer.addr])
+        assert caught.value.arrived
+    assert peer.sees_end()
+
+
+def address_of(dcs: Emulator) -> tuple[str, int]:
+    parts = urlsplit(dcs.endpoint)
+    return str(parts.hostname), int(parts.port or 0)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch, make_dcs: MakeDcs) -> Emulator:
+    monkeypatch.setattr("dcs_sessions.emulator._server._HEAD_SECONDS", 0.5)
+    return make_dcs()
+
+
+def read_all(connection: socket.socket) -> bytes:
+    got = b""
+    while data := connection.recv(65536):
+        got += data
+    return got
+
+
+def test_a_head_that_is_too_slow(impatient: Emulator) -> None:
+    with socket.create_connection(address_of(impatient), timeout=20) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost:")
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"error_msg":"Bad request: the request head is too slow"' in answer
+
+
+def test_a_connection_that_never_asks(impatient: Emulator) -> None:
+    with socket.create_connection(address_of(impatient), timeout=20) as connection:
+        assert read_all(connection) == b""
+
+
+def test_a_second_head_that_is_too_slow(impatient: Emulator) -> None:
+    with socket.create_connection(address_of(impatient), timeout=20) as connection:
+        for _ in range(2):
+            connection.sendall(b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n")
+            time.sleep(1)  # between requests, a client may take longer
+        connection.sendall(b"G")
+        answers = read_all(connection)
+    assert answers.count(b"HTTP/1.1 404 ") == 2
+    assert answers.count(b"HTTP/1.1 400 ") == 1
