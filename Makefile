@@ -64,6 +64,11 @@ lint-ci: $(VENV)/.ready ## Check the workflows (needs Go) and the Containerfile
 	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 	$(BIN)/hadolint Containerfile
 
+.PHONY: audit
+audit: $(VENV)/.ready tools/node_modules/.ready ## Look for known vulnerabilities in what is pinned
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+	cd tools && npm audit
+
 .PHONY: breaking
 breaking: $(VENV)/.ready tools/node_modules/.ready ## Compare openapi.yaml with the last release (or BASE=...)
 	$(BIN)/python -m tools.breaking --base '$(BASE)'
@@ -80,11 +85,12 @@ format: $(VENV)/.ready tools/node_modules/.ready ## Give all files their canonic
 	$(TOOLS)/prettier --config tools/prettier.yaml --write $(FORMATTED)
 
 .PHONY: check
-check: $(VENV)/.ready ## Lint and check the types of everything
+check: $(VENV)/.ready ## Lint and check the types of everything, and the safety of the workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pyright
+	$(BIN)/zizmor --quiet --offline --persona pedantic .
 
 .PHONY: demo
 demo: $(VENV)/.ready ## See the sessions of a real Valkey, and end one of them
