@@ -57,7 +57,7 @@ check-spec: $(VENV)/.ready tools/node_modules/.ready ## Lint, compare and genera
 	$(TOOLS)/spectral lint $(SPEC) --ruleset tools/spectral.yaml --fail-severity hint
 	rm -rf build/fork
 	$(BIN)/python -m tools.generate --spec $(SPEC) --output build/fork
-	@set -o pipefail; $(BIN)/python -m tools.breaking --spec '$(SPEC)' --base '$(BASE)' 2>&1 | tee -a $(SUMMARY)
+	$(BIN)/python -m tools.breaking --spec '$(SPEC)' --base '$(BASE)' --summary '$(SUMMARY)'
 
 .PHONY: lint-ci
 lint-ci: $(VENV)/.ready ## Check the workflows (needs Go) and the Containerfile

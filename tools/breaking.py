@@ -9,6 +9,7 @@ so those are looked for here. tests/contract/mutants.yaml has what has to be fou
 from __future__ import annotations
 
 import argparse
+import html
 import itertools
 import json
 import re
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tools import spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tools.spec import Node
 
@@ -229,6 +230,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--base", default="", help="tag, commit or file to compare with")
     parser.add_argument("--spec", type=Path, default=spec.SPEC, help="description to judge")
+    parser.add_argument("--summary", type=Path, help="file to add it to in Markdown, for a comment")
     arguments = parser.parse_args()
     new = spec.load(arguments.spec)
     try:
@@ -240,19 +242,40 @@ def main() -> int:
         return 2
     found = breaks(base, new)
     # The breaks are in order, so that those of one kind stand together.
-    for (what, who), group in itertools.groupby(found, key=lambda each: (each.what, each.who)):
-        print(f"breaks {who} of {', '.join(each.operation for each in group)}: {what}")
+    groups = [
+        (what, who, ", ".join(each.operation for each in group))
+        for (what, who), group in itertools.groupby(found, key=lambda each: (each.what, each.who))
+    ]
+    for what, who, operations in groups:
+        print(f"breaks {who} of {operations}: {what}")
     old, now = version(base), version(new)
-    changes = f"{len(found)} breaking changes" if found else "No breaking change"
-    print(f"{changes} from {name} ({base['info']['version']}) to {new['info']['version']}.")
+    changes = f"{len(found) or 'No'} breaking change{'' if len(found) < 2 else 's'}"
+    versions = base["info"]["version"], new["info"]["version"]
+    print(f"{changes} from {name} ({versions[0]}) to {versions[1]}.")
     needed = next_version(old) if found else old
+    verdict = ""
     if now < needed:
-        print(
-            f"info.version has to be {'.'.join(map(str, needed))} or higher for that.",
-            file=sys.stderr,
-        )
-        return 1
-    return 0
+        verdict = f"info.version has to be {'.'.join(map(str, needed))} or higher for that."
+        print(verdict, file=sys.stderr)
+    if arguments.summary:
+        with arguments.summary.open("a", encoding="utf-8") as file:
+            file.write(markdown(f"{changes} from {versions[0]} to {versions[1]}", groups, verdict))
+    return 1 if verdict else 0
+
+
+def markdown(title: str, groups: Iterable[tuple[str, str, str]], verdict: str) -> str:
+    """What a change breaks, to be pasted into a comment."""
+    lines = [f"### {title}", ""]
+    # Descriptions are other people's text, in which a bar would end a cell.
+    rows = [
+        "| " + " | ".join(html.escape(cell).replace("|", "&#124;") for cell in row) + " |"
+        for row in groups
+    ]
+    if rows:
+        lines += ["| what | breaks | of |", "|---|---|---|", *rows, ""]
+    if verdict:
+        lines += [f"**{verdict}**", ""]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.clone import Clone
-from tools import spec
+from tools import breaking, spec
 
 pytestmark = pytest.mark.node
 
@@ -25,6 +25,13 @@ def test_a_fork_is_told_what_it_breaks(clone: Clone, tmp_path: Path) -> None:
         text=True,
     )
     assert run.returncode != 0
-    told = summary.read_text()
-    assert "breaks callers of" in told
-    assert "info.version has to be 0.2.0 or higher" in told
+    told = summary.read_text().splitlines()
+    assert told[0] == "### 1 breaking change from 0.1.0 to 0.1.0"
+    assert told[2:4] == ["| what | breaks | of |", "|---|---|---|"]
+    assert told[4].endswith(" | callers | ListClients |")
+    assert "**info.version has to be 0.2.0 or higher for that.**" in told
+
+
+def test_what_others_wrote_stays_text() -> None:
+    told = breaking.markdown("1 | 2", [("a|b<script>", "callers", "X")], "")
+    assert "| a&#124;b&lt;script&gt; | callers | X |" in told
