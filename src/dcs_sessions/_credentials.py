@@ -106,7 +106,9 @@ def _read_section(path: Path) -> dict[str, str]:
         text = path.read_text(encoding="utf-8")
         if os.name == "posix" and path.stat().st_mode & 0o077:
             warnings.warn(
-                f"{path} can be read by others: chmod 600 {path}", UserWarning, stacklevel=4
+                f"{path} can be read by others: chmod 600 {path}",
+                UserWarning,
+                stacklevel=5,  # whoever calls from_env()
             )
         parser.read_string(text)
     except (OSError, UnicodeDecodeError, configparser.Error) as error:

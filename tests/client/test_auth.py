@@ -15,7 +15,7 @@ import dcs_sessions
 from dcs_sessions import AkSkAuth, ConfigurationError, EcsMetadataAuth, TokenAuth, _signing
 from dcs_sessions._credentials import find_credentials
 from support.both import Both
-from support.scripted import ScriptedServer, answer
+from support.scripted import ScriptedServer, answer, silence
 
 JOB = answer(200, {"job_id": "j", "status": "SUCCESS"})
 EXPIRED = answer(401, {"error_code": "APIGW.0307", "error_msg": "must be updated"})
@@ -129,18 +129,38 @@ def test_a_signed_request_carries_what_the_signature_covers(
     assert "x-auth-token" not in headers
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="needs a time zone of its own")
+def test_the_date_of_a_signature_is_in_utc(
+    both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.steps = [JOB]
+    try:
+        with monkeypatch.context() as changed:
+            changed.setenv("TZ", "CST-8")
+            time.tzset()
+            both(endpoint=server.endpoint, auth=AkSkAuth("ak", "sk")).get_job("j")
+    finally:
+        time.tzset()
+    date = time.strptime(server.received[0].headers["x-sdk-date"], "%Y%m%dT%H%M%SZ")
+    assert abs(calendar.timegm(date) - time.time()) < 60
+
+
 def test_auth_serves_an_httpx_client_as_well(server: ScriptedServer) -> None:
     server.steps = [EXPIRED, answer(200, {})]
     tokens = iter(["old", "new"])
     with httpx.Client(auth=TokenAuth(lambda: next(tokens))) as client:
         assert client.get(server.endpoint).status_code == 200
         client.post(
-            server.endpoint + "/a b?c=d e", json={"node_id": "n"}, auth=AkSkAuth("ak", "sk")
+            server.endpoint + "/a b?c=d e",
+            json={"node_id": "n"},
+            headers={"Authorization": "of another", "X-Custom": "mine"},
+            auth=AkSkAuth("ak", "sk"),
         )
     assert [r.headers.get("x-auth-token") for r in server.received] == ["old", "new", None]
     signed = server.received[2].headers["authorization"]
     assert "SignedHeaders=content-type;host;x-sdk-date, " in signed
     request = server.received[2]
+    assert request.headers["x-custom"] == "mine"
     authorization = _signing.Authorization.parse(signed)
     headers = {name: request.headers[name] for name in authorization.signed_headers}
     assert authorization.signature == _signing.signature(
@@ -258,8 +278,9 @@ def test_a_file_that_is_named_has_to_be_there(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_file_that_others_can_read_gives_a_warning(tmp_path: Path) -> None:
     credentials_file(tmp_path, "[basic]\nak=a\nsk=s\n", 0o644)
-    with pytest.warns(UserWarning, match="can be read by others: chmod 600"):
+    with pytest.warns(UserWarning, match="can be read by others: chmod 600") as warned:
         dcs_sessions.Client.from_env(endpoint="https://x", project_id="p")
+    assert warned[0].filename == __file__, "the line to look at is that of the caller"
 
 
 def test_half_a_key_pair_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,25 +339,47 @@ def test_no_credentials_anywhere(both: Both, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    "answers",
+    ("answers", "problem"),
     [
-        [answer(500)],
-        [answer(404), answer(404)],
-        [answer(404), answer(200, {})],
-        [answer(404), answer(200, b"<html>")],
-        [answer(404), answer(200, {"credential": {"access": "canary", "secret": ""}})],
-        [answer(404), answer(200, {"credential": {"access": "canary", "secret": "canary"}})],
+        ([answer(500)], r"^no credentials: .* not from the ECS metadata service \(500"),
+        ([answer(404), answer(404)], "^no credentials: .*_AK and _SK"),
+        ([answer(404), answer(200, {})], r"^the ECS metadata .* gave no credentials \(KeyError\)$"),
+        ([answer(404), answer(200, b"<html>")], r"gave no credentials \(JSONDecodeError\)$"),
+        (
+            [answer(404), answer(200, {"credential": {"access": "canary", "secret": ""}})],
+            "gave no credentials",
+        ),
+        (
+            [answer(404), answer(200, {"credential": {"access": "canary", "secret": "canary"}})],
+            "gave no credentials",
+        ),
     ],
 )
 def test_a_metadata_service_without_credentials(
-    both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, answers: list[object]
+    both: Both,
+    server: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: list[object],
+    problem: str,
 ) -> None:
     monkeypatch.setattr("dcs_sessions._auth._METADATA_ENDPOINT", server.endpoint)
     server.steps = answers  # type: ignore[assignment]
     client = both(endpoint="http://127.0.0.1:1", auth=EcsMetadataAuth())
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(ConfigurationError, match=problem) as caught:
         client.get_job("j")
     assert "canary" not in str(caught.value)
+
+
+def test_a_metadata_service_that_is_silent_is_not_waited_for_long(
+    both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dcs_sessions._auth._METADATA_ENDPOINT", server.endpoint)
+    monkeypatch.setattr("dcs_sessions._auth._METADATA_SECONDS", 0.2)
+    server.steps = [silence]
+    started = time.monotonic()
+    with pytest.raises(ConfigurationError, match=r"^no credentials"):
+        both(endpoint="http://127.0.0.1:1", auth=EcsMetadataAuth()).get_job("j", timeout=30)
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("status", [404, 405, 503])

@@ -81,7 +81,7 @@ def test_kill_sessions(both: Both, server: ScriptedServer) -> None:
 def test_ending_no_sessions_sends_nothing(both: Both, server: ScriptedServer) -> None:
     client = both(endpoint=server.endpoint)
     client.kill_sessions("i", "n", iter([]))
-    with pytest.raises(InvalidArgumentError, match="addresses is empty"):
+    with pytest.raises(InvalidArgumentError, match=r"^addresses is empty: name the sessions"):
         client.raw.kill_sessions("i", "n", [])
     assert server.received == []
 
@@ -160,17 +160,19 @@ def test_ids_never_lead_to_another_path(both: Both, server: ScriptedServer) -> N
         ("list_nodes", (".",), "instance_id"),
         ("scan_sessions", ("i", ""), "node_id"),
         ("scan_sessions", ("i", None), "node_id"),
+        ("list_sessions", ("i", ""), "node_id"),
+        ("kill_sessions", ("i", "", ["1.2.3.4:5"]), "node_id"),
         ("kill_sessions", ("i", "n", "1.2.3.4:5"), "addresses"),
         ("kill_sessions", ("i", "n", [5]), "addresses"),
         ("kill_sessions", ("i", "n", None), "addresses"),
         ("kill_sessions", ("i", "n", b"1.2.3.4:5"), "addresses"),
-        ("kill_all_sessions", ("i",), "node_id"),
+        ("kill_all_sessions", ("i",), "give either node_id, or all_nodes=True"),
     ],
 )
 def test_a_wrong_argument_is_named_and_nothing_is_sent(
     both: Both, server: ScriptedServer, method: str, arguments: tuple[object, ...], named: str
 ) -> None:
-    with pytest.raises(InvalidArgumentError, match=named):
+    with pytest.raises(InvalidArgumentError, match=rf"^{named}\b"):
         getattr(both(endpoint=server.endpoint), method)(*arguments)
     assert server.received == []
 
@@ -197,9 +199,15 @@ def test_a_wrong_argument_is_named_and_nothing_is_sent(
 def test_a_wrong_option_is_named_and_nothing_is_sent(
     both: Both, server: ScriptedServer, name: str, value: object
 ) -> None:
-    with pytest.raises(InvalidArgumentError, match=name):
+    with pytest.raises(InvalidArgumentError, match=rf"^{name}\b"):
         both(endpoint=server.endpoint).list_sessions("i", "n", **{name: value})  # type: ignore[arg-type]
     assert server.received == []
+
+
+def test_a_wrong_project_is_named(both: Both) -> None:
+    client = both(endpoint="http://127.0.0.1:1", project_id="..")
+    with pytest.raises(InvalidArgumentError, match=r"^project_id "):
+        client.list_nodes("i")
 
 
 def test_a_kill_of_a_node_and_of_all_at_once_is_refused(both: Both) -> None:

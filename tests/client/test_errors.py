@@ -67,6 +67,14 @@ def test_an_error_carries_everything(both: Both, server: ScriptedServer) -> None
     )
 
 
+def test_a_status_that_no_page_names_is_told_with_what_came(
+    both: Both, server: ScriptedServer
+) -> None:
+    server.steps = [answer(418, {"error_code": "X.1", "error_msg": "a teapot"})]
+    with pytest.raises(UnexpectedResponseError, match=r"^418 unexpected status X\.1 a teapot$"):
+        both(endpoint=server.endpoint).get_job("j")
+
+
 def test_a_gateway_error_has_its_request_id_in_the_body(both: Both, server: ScriptedServer) -> None:
     body = {"error_code": "APIGW.0101", "error_msg": "API does not exist", "request_id": "r-2"}
     server.steps = [answer(404, body)]
@@ -152,12 +160,18 @@ def test_a_field_of_another_type_is_named(
         getattr(both(endpoint=server.endpoint), method)(*arguments)
 
 
+PROBLEM = (
+    "field clients is of another type|"
+    "not as the contract says: TypeError a session is no object but (int|str|NoneType|list)"
+)
+
+
 @pytest.mark.parametrize("clients", [None, {}, 5, [5], ["x" * 21], [None], [[]]])
 def test_a_list_that_is_not_as_documented(
     both: Both, server: ScriptedServer, clients: object
 ) -> None:
     server.steps = [answer(200, {"time": "t", "count": 1, "clients": clients})]
-    with pytest.raises(UnexpectedResponseError):
+    with pytest.raises(UnexpectedResponseError, match=PROBLEM):
         both(endpoint=server.endpoint).list_sessions("i", "n")
 
 

@@ -125,14 +125,15 @@ def test_the_timeout_covers_all_attempts(both: Both, server: ScriptedServer) -> 
 def test_waits_double_up_to_the_longest(both: Both, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "dcs_sessions")
     retry = Retry(attempts=5, wait_initial=0.1, wait_max=0.2, wait_jitter=0)
-    with pytest.raises(dcs_sessions.ApiConnectionError):
+    with pytest.raises(dcs_sessions.ApiConnectionError) as caught:
         both(endpoint="http://127.0.0.1:1", retry=retry).get_job("j")
-    waits = [
-        record.getMessage().split(":")[0]
+    said = [
+        record.getMessage().split(": ", 1)
         for record in caplog.records
         if record.msg.startswith("attempt")
     ]
-    assert waits == [
+    assert {why for _, why in said} == {str(caught.value)}
+    assert [wait for wait, _ in said] == [
         "attempt 2 in 0.1 s",
         "attempt 3 in 0.2 s",
         "attempt 4 in 0.2 s",

@@ -13,9 +13,29 @@ import pytest
 from support.both import Both
 from support.scripted import ScriptedServer, answer
 
+NO_NODES: dict[str, Any] = {"instance_id": "i", "total": 0, "nodes": []}
+JOB = {"job_id": "j", "status": "SUCCESS"}
 
+
+@pytest.mark.parametrize(
+    ("operation", "method", "arguments", "body"),
+    [
+        ("ShowNodesInformation", "list_nodes", ("i",), NO_NODES),
+        ("ScanClients", "scan_sessions", ("i", "n"), JOB),
+        ("ShowJobInfo", "get_job", ("j",), JOB),
+        ("ListClients", "list_sessions", ("i", "n"), {"time": "t", "count": 0, "clients": []}),
+        ("HangUpClients", "kill_sessions", ("i", "n", ["1.2.3.4:5"]), None),
+        ("HangUpKillAllClients", "kill_all_sessions", ("i", "n"), JOB),
+    ],
+)
 def test_a_span_for_each_call(
-    both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    both: Both,
+    server: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    method: str,
+    arguments: tuple[object, ...],
+    body: object,
 ) -> None:
     seen: list[object] = []
 
@@ -33,12 +53,14 @@ def test_a_span_for_each_call(
     trace: Any = ModuleType("opentelemetry.trace")
     trace.get_tracer = get_tracer
     monkeypatch.setitem(sys.modules, "opentelemetry.trace", trace)
-    server.steps = [answer(503), answer(200, {"job_id": "j", "status": "SUCCESS"})]
-    both(endpoint=server.endpoint).get_job("j")
-    assert seen == ["dcs_sessions", ("dcs_sessions.ShowJobInfo", "ShowJobInfo"), "end"]
+    # 429 is the one failure that is tried again whatever the operation.
+    server.steps = [answer(429), answer(204 if body is None else 200, body)]
+    getattr(both(endpoint=server.endpoint), method)(*arguments)
+    assert len(server.received) == 2
+    assert seen == ["dcs_sessions", (f"dcs_sessions.{operation}", operation), "end"]
 
 
 def test_no_import_of_opentelemetry(both: Both, server: ScriptedServer) -> None:
-    server.steps = [answer(200, {"job_id": "j", "status": "SUCCESS"})]
+    server.steps = [answer(200, JOB)]
     both(endpoint=server.endpoint).get_job("j")
     assert "opentelemetry" not in sys.modules

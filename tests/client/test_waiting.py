@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 import dcs_sessions
 from dcs_sessions import Retry
+from dcs_sessions._scans import pauses
 from support.both import Both
 from support.scripted import Received, ScriptedServer, Step, answer
 
@@ -285,6 +287,8 @@ def test_a_dead_node_does_not_hide_the_others(both: Both, server: ScriptedServer
     assert [session.id for session in result.sessions] == ["1"]
     (failed,) = result.failed
     assert (failed.node_id, failed.time, failed.sessions) == ("n0", None, [])
+    assert failed.node is not None
+    assert failed.node.node_id == "n0"
     assert isinstance(failed.error, dcs_sessions.ServerError)
 
 
@@ -342,3 +346,9 @@ def test_an_instance_without_nodes_has_no_sessions(both: Both, server: ScriptedS
     Script(server, nodes=[nodes()])
     result = both(endpoint=server.endpoint).query_sessions("i")
     assert (result.nodes, result.sessions, result.failed) == ([], [], [])
+
+
+def test_looks_at_a_job_become_rarer_up_to_the_longest_pause() -> None:
+    seen = list(itertools.islice(pauses(0.2), 6))
+    assert seen == pytest.approx([0.05, 0.08, 0.128, 0.2, 0.2, 0.2])
+    assert next(pauses(0.01)) == 0.01
