@@ -61,6 +61,7 @@ def test_an_error_carries_everything(both: Both, server: ScriptedServer) -> None
     assert (error.error_ext_msg, error.request_id) == ("x", "r-1")
     assert error.headers["x-request-id"] == "r-1"
     assert b"DCS.3053" in error.body
+    assert error.advice == ("check the node ID: take it from list_nodes(), not from the console")
     assert str(error) == (
         "400 DCS.3053 Incorrect node ID. (check the node ID: take it from list_nodes(), not from "
         "the console) [request r-1]"
@@ -87,6 +88,8 @@ def test_a_gateway_error_has_its_request_id_in_the_body(both: Both, server: Scri
     ("body", "code", "message"),
     [
         ({"error_code": "A", "error_msg": "b"}, "A", "b"),
+        ({"error_code": "A"}, "A", None),
+        ({"error_msg": "b"}, None, "b"),
         ({"error": {"code": "111404022", "message": "gone"}}, "111404022", "gone"),
         ({"error": {"code": 404, "message": "gone"}}, "404", "gone"),
         ({"errorCode": "A", "errorMsg": "b"}, "A", "b"),
@@ -110,6 +113,8 @@ def test_every_shape_of_an_error_body(
     with pytest.raises(dcs_sessions.ServerError) as caught:
         both(endpoint=server.endpoint).list_nodes("i")
     assert (caught.value.error_code, caught.value.error_msg) == (code, message)
+    said = " ".join(part for part in (code, message) if part) or "empty answer"
+    assert str(caught.value) == f"500 {said}"
 
 
 @pytest.mark.parametrize(
@@ -219,9 +224,12 @@ def test_silence_ends_at_the_timeout(both: Both, server: ScriptedServer) -> None
     assert isinstance(caught.value, TimeoutError)
 
 
-def test_gzip_is_undone(both: Both, server: ScriptedServer) -> None:
-    body = gzip.compress(b'{"job_id": "j", "status": "SUCCESS"}')
-    server.steps = [answer(200, body, {"Content-Encoding": "gzip"})]
+@pytest.mark.parametrize("encoding", ["gzip", "GZip", "identity", "Identity"])
+def test_a_content_encoding_is_undone(both: Both, server: ScriptedServer, encoding: str) -> None:
+    body = b'{"job_id": "j", "status": "SUCCESS"}'
+    if "gz" in encoding.lower():
+        body = gzip.compress(body)
+    server.steps = [answer(200, body, {"Content-Encoding": encoding})]
     assert both(endpoint=server.endpoint).get_job("j").status == "SUCCESS"
 
 
@@ -254,7 +262,15 @@ def test_a_huge_answer_is_not_read_to_its_end(
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("7", 7.0), ("0.5", 0.5), ("-1", None), ("soon", None), ("nan", None), ("inf", None)],
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("0.5", 0.5),
+        ("-1", None),
+        ("soon", None),
+        ("nan", None),
+        ("inf", None),
+    ],
 )
 def test_when_to_come_back(
     both: Both, server: ScriptedServer, value: str, seconds: float | None
