@@ -101,7 +101,7 @@ def __getattr__(name: str) -> Any:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
     if name == "__version__":
-        from dcs_sessions._version import version
+        from dcs_sessions._contract import version
 
         value: Any = version()
     else:

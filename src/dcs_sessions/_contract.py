@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 
@@ -18,8 +19,9 @@ def contract_text() -> str:
         return file.read()
 
 
-def contract_version() -> str:
-    """Give the version, which is that of the package. Looking there is what takes no time."""
+@functools.cache
+def version() -> str:
+    """Give its version, which is that of the package. Looking there is what takes no time."""
     for line in contract_text().splitlines():
         if line.startswith("  version: "):
             return line.removeprefix("  version: ").strip()

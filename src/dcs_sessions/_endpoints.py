@@ -27,13 +27,16 @@ _GLOBAL_IAM: Final = frozenset(
 def service_endpoint(region: str) -> str:
     """Give the endpoint of DCS in a region, or the one that the environment names instead.
 
-    The variable is that of the vendor's SDK, such as `HUAWEICLOUD_SDK_REGION_DCS_CN_NORTH_4`; of
-    several endpoints in it, the first counts.
+    Of several endpoints in `endpoint_variable`, the first counts.
     """
     _check_region(region)
-    variable = f"HUAWEICLOUD_SDK_REGION_DCS_{region.upper().replace('-', '_')}"
-    override = os.environ.get(variable, "").split(",")[0].strip()
+    override = os.environ.get(endpoint_variable(region), "").split(",")[0].strip()
     return override or f"https://dcs.{region}.myhuaweicloud.com"
+
+
+def endpoint_variable(region: str) -> str:
+    """Name the variable of the vendor's SDK, such as `HUAWEICLOUD_SDK_REGION_DCS_CN_NORTH_4`."""
+    return f"HUAWEICLOUD_SDK_REGION_DCS_{region.upper().replace('-', '_')}"
 
 
 def identity_origin(region: str | None, *, allow_http: bool) -> str | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import platform
 import time
 import zlib
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from dcs_sessions import _contract
 from dcs_sessions._errors import ApiConnectionError, ApiTimeoutError
 
 if TYPE_CHECKING:
@@ -19,6 +22,12 @@ MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 # A broken network shows in these, long before a generous timeout of the call has passed.
 CONNECT_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 30.0
+
+
+@functools.cache
+def user_agent() -> str:
+    """Give what requests say they are from."""
+    return f"dcs-sessions/{_contract.version()} python/{platform.python_version()}"
 
 
 @attrs.define(eq=False)

@@ -265,6 +265,13 @@ def test_check(cli: Cli, own: Emulator, tmp_path: Path) -> None:
     out = cli("check", "--project-id", own.project_id).stdout
     assert f"{own.project_id}  (from --project-id)" in out
     assert out.endswith("Result:      good\n")
+    region = cli.with_env(
+        DCS_SESSIONS_ENDPOINT=None,
+        DCS_SESSIONS_REGION="cn-north-4",
+        HUAWEICLOUD_SDK_REGION_DCS_CN_NORTH_4=own.endpoint,
+    )
+    variable = "HUAWEICLOUD_SDK_REGION_DCS_CN_NORTH_4"
+    assert f"Endpoint:    {own.endpoint}  (from {variable})\n" in region("check").stdout
 
     path = tmp_path / "credentials"
     path.write_text(f"[basic]\nak={own.ak}\nsk={own.sk}\nproject_id={own.project_id}\n")

@@ -60,6 +60,6 @@ def overview() -> str:
 
 def version() -> str:
     """Give what `--version` shows."""
-    from dcs_sessions._contract import contract_version
+    from dcs_sessions import _contract
 
-    return f"dcs-sessions, version {contract_version()}"
+    return f"dcs-sessions, version {_contract.version()}"

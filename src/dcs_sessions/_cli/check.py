@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -66,13 +67,15 @@ def _show_values(connection: Connection, found: Found) -> None:
     _line("Credentials", f"{_kind(found)} ***", found.source)
     _line("Region", connection.region or "-", _source("region"))
     if connection.endpoint is not None:
-        # A login does not belong there, and is refused; until then it is not shown.
-        endpoint = re.sub(r"//[^/]*@", "//***@", connection.endpoint)
-        _line("Endpoint", endpoint, _source("endpoint"))
+        endpoint, source = connection.endpoint, _source("endpoint")
     elif connection.region is not None:
-        _line("Endpoint", _endpoints.service_endpoint(connection.region), "the region")
+        endpoint = _endpoints.service_endpoint(connection.region)
+        variable = _endpoints.endpoint_variable(connection.region)
+        source = variable if os.environ.get(variable) else "the region"
     else:
-        _line("Endpoint", "-", None)
+        endpoint, source = "-", None
+    # A login does not belong there, and is refused; until then it is not shown.
+    _line("Endpoint", re.sub(r"//[^/]*@", "//***@", endpoint), source)
     if connection.project_id is not None:
         _line("Project", connection.project_id, _source("project_id"))
     elif found.project_id is not None:

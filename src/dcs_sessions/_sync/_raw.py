@@ -17,10 +17,9 @@ from dcs_sessions._errors import (
     ServerError,
     ThrottledError,
 )
-from dcs_sessions._http import Deadline, Reply, Request
+from dcs_sessions._http import Deadline, Reply, Request, user_agent
 from dcs_sessions._options import Options, checked_headers, checked_seconds
 from dcs_sessions._tracing import span
-from dcs_sessions._version import user_agent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
