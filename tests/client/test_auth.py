@@ -14,6 +14,7 @@ import pytest
 import dcs_sessions
 from dcs_sessions import AkSkAuth, ConfigurationError, EcsMetadataAuth, TokenAuth, _signing
 from dcs_sessions._credentials import find_credentials
+from dcs_sessions._endpoints import checked_origin, identity_origin
 from support.both import Both
 from support.scripted import ScriptedServer, answer, silence
 
@@ -423,6 +424,8 @@ def test_a_region_gives_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"endpoint": "https://x/v2", "project_id": "p"}, "has to end after the host"),
         ({"endpoint": "https://x?y", "project_id": "p"}, "has to end after the host"),
         ({"endpoint": "https://canary:canary@x", "project_id": "p"}, "user or a password"),
+        ({"endpoint": "https://canary@x", "project_id": "p"}, "user or a password"),
+        ({"endpoint": "https://:canary@x", "project_id": "p"}, "user or a password"),
         ({"endpoint": "https://x:port", "project_id": "p"}, "is no address"),
         ({"endpoint": "https://a b", "project_id": "p"}, "has to be like"),
         ({"endpoint": "http://dcs.example", "project_id": "p"}, "unencrypted: use https"),
@@ -447,7 +450,28 @@ def test_plain_http_elsewhere_has_to_be_allowed() -> None:
     ).close()
 
 
-# Which project
+def test_where_the_identity_service_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert identity_origin(None, allow_http=False) is None
+    regional = identity_origin("cn-north-4", allow_http=False)
+    assert regional == "https://iam.cn-north-4.myhuaweicloud.com"
+    assert identity_origin("cn-south-4", allow_http=False) == "https://iam.myhuaweicloud.com"
+    monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", "http://iam.example")
+    with pytest.raises(ConfigurationError, match=r"^HUAWEICLOUD_SDK_IAM_ENDPOINT .* unencrypted"):
+        identity_origin("cn-north-4", allow_http=False)
+    assert identity_origin("cn-north-4", allow_http=True) == "http://iam.example"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "origin"),
+    [
+        ("https://x", "https://x"),
+        ("https://x:8443/", "https://x:8443"),
+        ("http://[::1]:8", "http://[::1]:8"),
+        ("http://127.0.0.1", "http://127.0.0.1"),
+    ],
+)
+def test_an_endpoint_stays_as_it_is(endpoint: str, origin: str) -> None:
+    assert checked_origin("endpoint", endpoint, allow_http=False) == origin
 
 
 def test_the_project_is_looked_up_once(

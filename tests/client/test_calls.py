@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 import dcs_sessions
@@ -68,6 +70,22 @@ def test_list_sessions(both: Both, server: ScriptedServer) -> None:
         "order": "asc",
     }
     assert request.body == b""
+
+
+def test_what_a_query_holds_is_sent_as_text(both: Both, server: ScriptedServer) -> None:
+    server.steps = [answer(200, page())]
+    both(endpoint=server.endpoint).list_sessions("i", "a/b~c", addr="1.2.3.4/8")
+    query = server.received[0].target.partition("?")[2]
+    assert {"node_id=a%2Fb~c", "addr=1.2.3.4%2F8"} <= set(query.split("&"))
+
+
+@pytest.mark.parametrize(("length", "sent"), [(1024, 1), (1025, 0)])
+def test_the_longest_id(both: Both, server: ScriptedServer, length: int, sent: int) -> None:
+    server.steps = [answer(200, {"job_id": "j", "status": "SUCCESS"})]
+    wrong = pytest.raises(InvalidArgumentError, match=r"^job_id has 1025 characters, 1024 is the")
+    with contextlib.nullcontext() if sent else wrong:
+        both(endpoint=server.endpoint).get_job("x" * length)
+    assert len(server.received) == sent
 
 
 def test_kill_sessions(both: Both, server: ScriptedServer) -> None:

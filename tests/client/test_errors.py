@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import pickle
+import tracemalloc
 from email.utils import formatdate
 from time import time
 
@@ -11,6 +12,7 @@ import pytest
 
 import dcs_sessions
 from dcs_sessions import ApiConnectionError, ApiError, UnexpectedResponseError
+from dcs_sessions._http import Request, decode_body
 from support.both import Both
 from support.scripted import ScriptedServer, answer, hang_up, reset, send, silence
 
@@ -249,6 +251,21 @@ def test_a_content_encoding_that_cannot_be_undone(
     server.steps = [answer(200, body, {"Content-Encoding": encoding})]
     with pytest.raises(ApiConnectionError, match=problem):
         both(endpoint=server.endpoint, retry=None).get_job("j")
+
+
+def test_a_gzip_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dcs_sessions._http.MAX_BODY_BYTES", 1000)
+    request = Request("GET", "https://x", "/", {})
+    assert decode_body(request, "gzip", gzip.compress(b" " * 1000)) == b" " * 1000
+    bomb = gzip.compress(b" " * (64 * 2**20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ApiConnectionError, match="larger than 1000 bytes"):
+            decode_body(request, "gzip", bomb)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 2**20
 
 
 def test_a_huge_answer_is_not_read_to_its_end(
