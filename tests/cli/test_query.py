@@ -20,34 +20,12 @@ from dcs_sessions.emulator import Emulator
 from support.command import Cli
 from support.fake import FakeDcs
 from support.scripted import Received, Step, answer, hang_up
+from support.session import SESSION
 
 DATA = Path(__file__).parents[1] / "data" / "cli"
 # What the vendor shows, what Redis adds, and what nobody has promised.
 ROWS: list[dict[str, Any]] = [
-    {
-        "id": "11677",
-        "addr": "198.19.131.14:1637",
-        "fd": "16",
-        "name": "dcs",
-        "cmd": "info",
-        "age": 376,
-        "idle": 376,
-        "db": "0",
-        "flags": "N",
-        "sub": 0,
-        "psub": 0,
-        "multi": -1,
-        "qbuf": 0,
-        "qbuf_free": 4,
-        "obl": 0,
-        "oll": 0,
-        "omem": 20504,
-        "events": "r",
-        "network": "vpc",
-        "peer": "198.198.0.121:4058",
-        "user": "dcs",
-        "new-field": ["of", {"a": "later"}, "version"],
-    },
+    {**SESSION, "omem": 20504, "new-field": ["of", {"a": "later"}, "version"]},
     {"id": "2", "addr": "[2001:db8::1]:6379", "name": "=1+1", "idle": "7200", "cmd": "BLPOP"},
     {
         "id": "3",

@@ -10,30 +10,9 @@ import dcs_sessions
 from dcs_sessions import InvalidArgumentError
 from support.both import Both
 from support.scripted import ScriptedServer, answer
+from support.session import SESSION
 
-ROW = {
-    "id": "11677",
-    "addr": "198.19.131.14:1637",
-    "fd": "16",
-    "name": "dcs",
-    "cmd": "info",
-    "age": 376,
-    "idle": 376,
-    "db": "0",
-    "flags": "N",
-    "sub": 0,
-    "psub": 0,
-    "multi": -1,
-    "qbuf": 0,
-    "qbuf_free": 4,
-    "obl": 0,
-    "oll": 0,
-    "omem": 2**40,
-    "events": "rw",
-    "network": "vpc",
-    "peer": "198.198.0.121:4058",
-    "user": "dcs",
-}
+ROW = {**SESSION, "omem": 2**40}
 
 
 def page(*rows: object, count: int | None = None, time: str = "t1") -> dict[str, object]:
