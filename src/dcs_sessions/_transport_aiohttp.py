@@ -7,6 +7,7 @@ figures.
 from __future__ import annotations
 
 import asyncio
+import io
 import urllib.request
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,14 @@ _NOT_SENT = (
     aiohttp.ClientHttpProxyError,
     aiohttp.InvalidURL,
 )
+
+
+# aiohttp writes bytes in one go, and warns that more of them keep the event loop waiting.
+_PIECE_BYTES = 2**20
+
+
+def _in_pieces(body: bytes) -> bytes | io.BytesIO | None:
+    return io.BytesIO(body) if len(body) > _PIECE_BYTES else body or None
 
 
 class AsyncTransport:
@@ -98,7 +107,7 @@ class AsyncTransport:
                 request.method,
                 yarl.URL(request.url, encoded=True),
                 headers=request.headers,
-                data=request.body or None,
+                data=_in_pieces(request.body),
                 allow_redirects=False,
                 proxy=self._proxy_for(request.origin),
                 ssl=self._trust(request),

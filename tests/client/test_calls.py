@@ -75,6 +75,17 @@ def test_kill_sessions(both: Both, server: ScriptedServer) -> None:
     assert request.json == {"node_id": "n", "client_addrs": ["1.2.3.4:5", "6.7.8.9:10"]}
 
 
+def test_many_sessions_are_ended_in_one_request(both: Both, server: ScriptedServer) -> None:
+    server.steps = [answer(204)]
+    addresses = [f"10.0.0.1:{number}" for number in range(100_000)]
+    both(endpoint=server.endpoint).kill_sessions("i", "n", addresses)
+    (request,) = server.received
+    assert len(request.body) > 2**20
+    assert request.headers["content-length"] == str(len(request.body))
+    assert request.headers["content-type"] == "application/json"
+    assert request.json["client_addrs"] == addresses
+
+
 def test_ending_no_sessions_sends_nothing(both: Both, server: ScriptedServer) -> None:
     client = both(endpoint=server.endpoint)
     client.kill_sessions("i", "n", iter([]))

@@ -8,7 +8,7 @@ from email.utils import formatdate
 from time import time
 
 import dcs_sessions
-from support.scripted import Step, answer, drip, hang_up, reset, send, silence
+from support.scripted import Step, answer, drip, hang_up, reset, reset_after, send, silence
 
 OK = {"job_id": "j", "status": "SUCCESS"}
 BUSY = {"error_code": "APIGW.0308", "error_msg": "throttled", "request_id": "r"}
@@ -33,6 +33,7 @@ class Fault:
         tries: How often that call is sent.
         kill: What a call that ends sessions raises.
         kill_tries: How often that call is sent.
+        unread: Whether the server does so before it has read the request.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Fault:
     tries: int
     kill: Outcome
     kill_tries: int
+    unread: bool = False
 
 
 def page(value: str) -> bytes:
@@ -71,6 +73,8 @@ EARLY = send(b"HTTP/1.1 103 Early Hints\r\n\r\n" + head("Content-Length: 36\r\n"
 PAST = formatdate(time() - 60, usegmt=True)
 
 FAULTS = [
+    Fault("reset before the request", [reset_after(0)], Connection, 3, Connection, 1, unread=True),
+    Fault("reset in the request", [reset_after(10)], Connection, 3, Connection, 1, unread=True),
     Fault("reset instead of an answer", [reset], Connection, 3, Connection, 1),
     Fault("closed instead of an answer", [hang_up], Connection, 3, Connection, 1),
     Fault("closed in the middle of an answer", [HALF], Connection, 3, Connection, 1),

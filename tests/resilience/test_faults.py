@@ -19,7 +19,7 @@ import dcs_sessions
 from dcs_sessions import Retry
 from resilience.faults import FAULTS, LIMIT, OK, Fault, Outcome
 from support.both import AnyClient, Both
-from support.scripted import ScriptedServer, answer
+from support.scripted import ScriptedServer, answer, reset_after
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
 SECONDS = 1.5
@@ -51,7 +51,7 @@ def test_fault(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("dcs_sessions._http.MAX_BODY_BYTES", LIMIT)
-    server.steps = list(fault.steps)
+    server.steps, server.unread = list(fault.steps), fault.unread
     client = both(endpoint=server.endpoint, retry=FAST)
     expected, tries = (fault.kill, fault.kill_tries) if kill else (fault.read, fault.tries)
     took = meet(client, expected, kill=kill)
@@ -63,6 +63,16 @@ def test_fault(
         assert tries <= sent <= 2 * tries
     else:
         assert sent == tries
+
+
+def test_a_reset_in_the_middle_of_a_long_request(both: Both, server: ScriptedServer) -> None:
+    server.steps, server.unread = [reset_after(100_000)], True
+    client = both(endpoint=server.endpoint, retry=FAST)
+    addresses = [f"10.0.0.1:{number}" for number in range(200_000)]
+    with pytest.raises(dcs_sessions.ApiConnectionError) as caught:
+        client.kill_sessions("i", "n", addresses)
+    assert caught.value.arrived, "nobody knows"
+    assert len(server.received) == 1
 
 
 def test_the_documentation_shows_the_same() -> None:
@@ -205,7 +215,7 @@ def test_no_fault_leaves_a_connection_behind(
         for fault in FAULTS:
             if fault.read is dcs_sessions.ApiTimeoutError:
                 continue
-            server.steps = list(fault.steps)
+            server.steps, server.unread = list(fault.steps), fault.unread
             meet(client, fault.read, kill=False)
         gc.collect()
         counts.append(open_files())

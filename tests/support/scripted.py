@@ -76,6 +76,17 @@ def reset(connection: socket.socket, _: Received) -> None:
     os.close(connection.detach())
 
 
+def reset_after(count: int) -> Step:
+    """Reset the connection after so many bytes of a request that was not read."""
+
+    def step(connection: socket.socket, request: Received) -> None:
+        if count:
+            connection.recv(count)
+        reset(connection, request)
+
+    return step
+
+
 def hang_up(connection: socket.socket, _: Received) -> None:
     """Close the connection instead of answering."""
     connection.shutdown(socket.SHUT_RDWR)
@@ -100,11 +111,15 @@ def drip(raw: bytes, seconds: float) -> Step:
 
 @dataclass
 class ScriptedServer:
-    """Takes the steps one a request, in the order in which requests come; the last one stays."""
+    """Takes the steps one a request, in the order in which requests come; the last one stays.
+
+    With `unread`, each connection is taken for one request, of which nothing has been read.
+    """
 
     steps: list[Step] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
     tls: ssl.SSLContext | None = None
+    unread: bool = False
 
     def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -142,13 +157,18 @@ class ScriptedServer:
             if self.tls is not None:
                 connection = self.tls.wrap_socket(connection, server_side=True)
             with connection, connection.makefile("rb") as stream:
-                while (request := _read(stream)) is not None:
+                while (request := _NOTHING if self.unread else _read(stream)) is not None:
                     with self._lock:
                         self.received.append(request)
                         step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
                     step(connection, request)
+                    if self.unread:
+                        break
         except OSError:
             pass
+
+
+_NOTHING = Received("", "", {}, b"")
 
 
 def _read(stream: Any) -> Received | None:
