@@ -103,6 +103,13 @@ def test_a_secret_that_no_header_can_carry_is_not_shown(value: object) -> None:
         assert value in {"", None, 5} or str(value) not in str(caught.value)
 
 
+def test_a_function_that_gives_no_token_is_named(both: Both, server: ScriptedServer) -> None:
+    client = both(endpoint=server.endpoint, auth=TokenAuth(lambda: ""))
+    with pytest.raises(ConfigurationError, match=r"^token has to be a text that is not empty"):
+        client.get_job("j")
+    assert server.received == []
+
+
 def test_nothing_shows_a_secret() -> None:
     auths = [TokenAuth("canary"), AkSkAuth("canary", "canary", "canary"), EcsMetadataAuth()]
     for auth in auths:
@@ -512,5 +519,5 @@ def test_an_identity_service_that_makes_no_sense(
 ) -> None:
     monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", server.endpoint)
     server.steps = [answer(200, orjson.dumps({"projects": None}))]
-    with pytest.raises(dcs_sessions.UnexpectedResponseError, match="no list of projects"):
+    with pytest.raises(dcs_sessions.UnexpectedResponseError, match=r"^200 no list of projects$"):
         both(endpoint=server.endpoint, region="cn-north-4").get_job("j")

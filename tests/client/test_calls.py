@@ -214,8 +214,9 @@ def test_a_wrong_option_is_named_and_nothing_is_sent(
 
 def test_a_wrong_project_is_named(both: Both) -> None:
     client = both(endpoint="http://127.0.0.1:1", project_id="..")
-    with pytest.raises(InvalidArgumentError, match=r"^project_id "):
-        client.list_nodes("i")
+    for call in (client.list_nodes, client.get_job):
+        with pytest.raises(InvalidArgumentError, match=r"^project_id "):
+            call("x")
 
 
 def test_a_kill_of_a_node_and_of_all_at_once_is_refused(both: Both) -> None:
