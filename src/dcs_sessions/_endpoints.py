@@ -65,7 +65,7 @@ def checked_origin(name: str, endpoint: str, *, allow_http: bool) -> str:
     try:
         parts = urllib.parse.urlsplit(endpoint)
         port = parts.port
-    except ValueError as error:
+    except (ValueError, AttributeError, TypeError) as error:
         msg = f"{name} is no address: {error}"
         raise ConfigurationError(msg) from None
     if parts.username is not None or parts.password is not None:
@@ -95,7 +95,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _check_region(region: str) -> None:
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", region):
+def _check_region(region: object) -> None:
+    if not isinstance(region, str) or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", region):
         msg = f"region {region!r} has to be an ID such as cn-north-4"
         raise ConfigurationError(msg)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import platform
 import time
+import urllib.parse
 import zlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from dcs_sessions import _contract
-from dcs_sessions._errors import ApiConnectionError, ApiTimeoutError
+from dcs_sessions._errors import ApiConnectionError, ApiTimeoutError, ConfigurationError
 
 if TYPE_CHECKING:
     import ssl
@@ -81,6 +83,27 @@ class Reply:
         return self.headers.get("x-request-id")
 
 
+def _check_proxy(_: object, __: object, value: Any) -> None:
+    given: object = value
+    if given is None:
+        return
+    fits = False
+    if isinstance(given, str):
+        with contextlib.suppress(ValueError):
+            parts = urllib.parse.urlsplit(given)
+            fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    if not fits:
+        # It may hold a password.
+        msg = "proxy has to be an address such as http://proxy.example:3128"
+        raise ConfigurationError(msg)
+
+
+def _check_max_connections(_: object, __: object, value: object) -> None:
+    if type(value) is not int or value < 1:
+        msg = f"max_connections {value!r} has to be a whole number of at least 1"
+        raise ConfigurationError(msg)
+
+
 @attrs.frozen
 class TransportConfig:
     """How connections are made.
@@ -92,8 +115,8 @@ class TransportConfig:
     """
 
     verify: bool | str | ssl.SSLContext = True
-    proxy: str | None = attrs.field(default=None, repr=False)
-    max_connections: int = 100
+    proxy: str | None = attrs.field(default=None, repr=False, validator=_check_proxy)
+    max_connections: int = attrs.field(default=100, validator=_check_max_connections)
 
 
 class Deadline:

@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
-from dcs_sessions._errors import InvalidArgumentError
+from dcs_sessions._errors import ConfigurationError, InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from dcs_sessions._auth import Auth
 
 # What an argument is that was not given, where None switches something off.
 KEEP: Final[Any] = object()
+
+_HEADER_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+
+
+def _check_attempts(_: object, field: attrs.Attribute[int], value: object) -> None:
+    if type(value) is not int or value < 1:
+        msg = f"{field.name} {value!r} has to be a whole number of at least 1"
+        raise InvalidArgumentError(msg)
+
+
+def _check_wait(_: object, field: attrs.Attribute[float], value: object) -> None:
+    if not isinstance(value, int | float) or not 0 <= value < math.inf:
+        msg = f"{field.name} {value!r} has to be a number of seconds, 0 or more"
+        raise InvalidArgumentError(msg)
+
+
+def _check_auth(_: object, __: object, value: Auth) -> None:
+    if not callable(getattr(value, "flow", None)):
+        # What was passed may be the token itself.
+        msg = "auth has to be TokenAuth(...), AkSkAuth(...) or EcsMetadataAuth()"
+        raise ConfigurationError(msg)
 
 
 @attrs.frozen
@@ -33,12 +53,15 @@ class Retry:
         wait_initial: Seconds before the second attempt; they double with each one after.
         wait_max: Seconds between two attempts at the most, jitter apart.
         wait_jitter: Up to so many seconds are added at random, lest all clients come at once.
+
+    Raises:
+        InvalidArgumentError: One of them cannot be.
     """
 
-    attempts: int = attrs.field(default=4, validator=attrs.validators.ge(1))
-    wait_initial: float = attrs.field(default=0.2, validator=attrs.validators.ge(0))
-    wait_max: float = attrs.field(default=5.0, validator=attrs.validators.ge(0))
-    wait_jitter: float = attrs.field(default=0.2, validator=attrs.validators.ge(0))
+    attempts: int = attrs.field(default=4, validator=_check_attempts)
+    wait_initial: float = attrs.field(default=0.2, validator=_check_wait)
+    wait_max: float = attrs.field(default=5.0, validator=_check_wait)
+    wait_jitter: float = attrs.field(default=0.2, validator=_check_wait)
 
 
 @attrs.frozen
@@ -60,7 +83,7 @@ class Options:
     identity_origin: str | None
     region: str | None
     project_id: str | None
-    auth: Auth
+    auth: Auth = attrs.field(validator=_check_auth)
     timeout: float
     retry: Retry
     headers: Mapping[str, str]
@@ -75,13 +98,16 @@ def checked_seconds(name: str, value: float) -> float:
     return float(value)
 
 
-def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def checked_headers(headers: object) -> dict[str, str]:
     """Give headers back if they can be sent. The message never shows a value."""
-    for name, value in headers.items():
-        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+    if not isinstance(headers, Mapping):
+        msg = "headers has to be a mapping of names to texts"
+        raise InvalidArgumentError(msg)
+    for name, value in cast("Mapping[object, object]", headers).items():
+        if not isinstance(name, str) or not re.fullmatch(_HEADER_NAME, name):
             msg = f"headers: {name!r} is no name of a header"
             raise InvalidArgumentError(msg)
-        if not re.fullmatch(r"[\x20-\x7e\t]*", value):
+        if not isinstance(value, str) or not re.fullmatch(r"[\x20-\x7e\t]*", value):
             msg = f"headers: the value of {name} holds characters that no header can carry"
             raise InvalidArgumentError(msg)
-    return dict(headers)
+    return dict(cast("Mapping[str, str]", headers))

@@ -9,7 +9,7 @@ import httpx
 from dcs_sessions._errors import ConfigurationError
 
 
-def trust(verify: bool | str | ssl.SSLContext) -> ssl.SSLContext:
+def trust(verify: object) -> ssl.SSLContext:
     """Make what `verify` stands for.
 
     Args:
@@ -17,12 +17,16 @@ def trust(verify: bool | str | ssl.SSLContext) -> ssl.SSLContext:
             certificates, or a context as it is.
 
     Raises:
-        ConfigurationError: The file cannot be read, or holds no certificates.
+        ConfigurationError: It is none of these, or the file cannot be read or holds no
+            certificates.
     """
     if isinstance(verify, ssl.SSLContext):
         return verify
     if isinstance(verify, bool):
         return httpx.create_ssl_context(verify)
+    if not isinstance(verify, str):
+        msg = f"verify: {verify!r} is none of True, False, the path of a file, and an SSL context"
+        raise ConfigurationError(msg)
     try:
         return ssl.create_default_context(cafile=verify)
     except OSError as error:

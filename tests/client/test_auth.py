@@ -6,6 +6,7 @@ import calendar
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import orjson
@@ -433,14 +434,21 @@ def test_a_region_gives_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"endpoint": "https://canary:canary@x", "project_id": "p"}, "user or a password"),
         ({"endpoint": "https://canary@x", "project_id": "p"}, "user or a password"),
         ({"endpoint": "https://:canary@x", "project_id": "p"}, "user or a password"),
+        ({"endpoint": 5, "project_id": "p"}, "^endpoint is no address"),
+        ({"region": 5}, "^region 5 has to be an ID"),
+        ({"region": "cn-north-4", "auth": "canary"}, r"^auth has to be TokenAuth\("),
+        ({"region": "cn-north-4", "proxy": "canary:1"}, "^proxy has to be an address"),
+        ({"region": "cn-north-4", "proxy": 5}, "^proxy has to be an address"),
+        ({"region": "cn-north-4", "max_connections": 0}, "^max_connections 0 has to be"),
+        ({"region": "cn-north-4", "verify": 5}, "^verify: 5 is none of"),
         ({"endpoint": "https://x:port", "project_id": "p"}, "is no address"),
         ({"endpoint": "https://a b", "project_id": "p"}, "has to be like"),
         ({"endpoint": "http://dcs.example", "project_id": "p"}, "unencrypted: use https"),
     ],
 )
-def test_an_endpoint_that_cannot_be(arguments: dict[str, str], problem: str) -> None:
+def test_a_client_that_cannot_be(arguments: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem) as caught:
-        dcs_sessions.Client(auth=TokenAuth("t"), **arguments)  # type: ignore[arg-type]
+        dcs_sessions.Client(**{"auth": TokenAuth("t"), **arguments})
     assert "canary" not in str(caught.value)
 
 

@@ -201,6 +201,9 @@ def test_a_wrong_argument_is_named_and_nothing_is_sent(
         ("timeout", float("inf")),
         ("timeout", "5"),
         ("headers", {"bad name": "x"}),
+        ("headers", {"X-Good": 5}),
+        ("headers", {5: "x"}),
+        ("headers", ["x"]),
         ("headers", {"X-Good": "bad\r\nX-Evil: 1"}),
     ],
 )

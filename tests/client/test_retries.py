@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
+from typing import Any
 
 import pytest
 
@@ -142,8 +144,18 @@ def test_waits_double_up_to_the_longest(both: Both, caplog: pytest.LogCaptureFix
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"attempts": 0}, {"wait_initial": -1}, {"wait_max": -1}, {"wait_jitter": -1}]
+    "arguments",
+    [
+        {"attempts": 0},
+        {"attempts": 2.5},
+        {"wait_initial": -1},
+        {"wait_initial": math.nan},
+        {"wait_max": -1},
+        {"wait_max": "5"},
+        {"wait_jitter": -1},
+        {"wait_jitter": math.inf},
+    ],
 )
-def test_a_policy_that_cannot_be(arguments: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=next(iter(arguments))):
+def test_a_policy_that_cannot_be(arguments: dict[str, Any]) -> None:
+    with pytest.raises(dcs_sessions.InvalidArgumentError, match=f"^{next(iter(arguments))} "):
         Retry(**arguments)

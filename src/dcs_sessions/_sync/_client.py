@@ -124,7 +124,7 @@ class Client:
             retry=retry or _NO_RETRY,
             headers=checked_headers(headers or {}),
         )
-        if isinstance(verify, str):
+        if not isinstance(verify, bool):
             verify = trust(verify)
         self._transport = SyncTransport(TransportConfig(verify, proxy, max_connections))
         self._raw = RawClient(options, self._transport, {})
