@@ -22,12 +22,8 @@ if TYPE_CHECKING:
 def test_latency(make_dcs: MakeDcs, make_api: MakeApi) -> None:
     api = make_api(make_dcs(faults=[Fault(latency=0.3, operation="ScanClients")]))
     started = time.monotonic()
-    assert api.nodes().status_code == 200
-    between = time.monotonic()
     assert api.scan().status_code == 200
-    took = time.monotonic() - between
-    assert took >= 0.3
-    assert took > between - started
+    assert time.monotonic() - started >= 0.3
 
 
 @pytest.mark.parametrize(
