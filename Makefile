@@ -199,5 +199,5 @@ resilience: $(VENV)/.ready ## Meet every fault, and load: 10,000 connections, 10
 	DCS_SESSIONS_LOAD=full $(BIN)/pytest --numprocesses auto -rP tests/resilience tests/secrets
 
 .PHONY: fuzz
-fuzz: $(VENV)/.ready ## Fuzz the client and the reader of CLIENT LIST for a while
+fuzz: $(VENV)/.ready ## Fuzz what is public and what reads answers, for ten minutes
 	$(BIN)/pytest --numprocesses auto --timeout 0 --hypothesis-profile long tests/fuzz tests/emulator/test_client_list.py

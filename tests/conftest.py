@@ -24,7 +24,7 @@ if threading.current_thread() is threading.main_thread():
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("long", settings.get_profile("here"), max_examples=20_000)
+settings.register_profile("long", settings.get_profile("here"), max_examples=35_000)
 settings.load_profile("here")
 
 
