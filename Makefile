@@ -187,7 +187,7 @@ mutants-client: $(VENV)/.ready ## Mutate the client, and list what its tests do 
 test-lowest: build tools/node_modules/.ready ## Run the tests with the lowest allowed versions
 	$(BIN)/python -m tools.lowest > build/lowest.txt
 	@# What builds the package needs newer versions of some, and is no part of it.
-	$(call test_in,build/lowest,--constraint build/lowest.txt "$$(echo dist/*.whl)[emulator]" --group dev,--ignore tests/package)
+	$(call test_in,build/lowest,--constraint build/lowest.txt "$$(echo dist/*.whl)[emulator]" --group test,--ignore tests/package)
 
 .PHONY: bench
 bench: $(VENV)/.ready ## Measure the client against its peers

@@ -1,11 +1,17 @@
-"""Print constraints for pip: of each dependency, the lowest version that pyproject.toml allows."""
+"""Print constraints for pip: of each dependency of users, the lowest version that is allowed.
+
+What the tests need beside those is held to constraints.txt; what the dependencies themselves need
+is left to pip.
+"""
 
 from __future__ import annotations
 
+import importlib.metadata
 import tomllib
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tools.spec import ROOT
 
@@ -14,12 +20,28 @@ if TYPE_CHECKING:
 
 
 def lowest() -> Iterator[str]:
-    """One line for each dependency of users; the tools of development are not held back."""
+    """One line for each package."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    of_users: set[str] = set()
     for line in [*project["dependencies"], *project["optional-dependencies"]["emulator"]]:
         requirement = Requirement(line)
         (version,) = (each.version for each in requirement.specifier if each.operator == ">=")
+        of_users |= needed(requirement)
         yield f"{requirement.name}=={version}"
+    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
+        if "==" in line and canonicalize_name(line.partition("==")[0]) not in of_users:
+            yield line
+
+
+def needed(requirement: Requirement, found: frozenset[str] = frozenset()) -> set[str]:
+    """The names of a package and of all that it needs, as they are installed here."""
+    name = canonicalize_name(requirement.name)
+    names = {name}
+    for line in importlib.metadata.requires(name) or []:
+        of = Requirement(line)
+        if name not in found and (of.marker is None or of.marker.evaluate({"extra": ""})):
+            names |= needed(of, found | {name})
+    return names
 
 
 if __name__ == "__main__":

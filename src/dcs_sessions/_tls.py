@@ -23,7 +23,7 @@ def trust(verify: object) -> ssl.SSLContext:
     if isinstance(verify, ssl.SSLContext):
         return verify
     if isinstance(verify, bool):
-        return httpx.create_ssl_context(verify)
+        return httpx.create_ssl_context(verify=verify)
     if not isinstance(verify, str):
         msg = f"verify: {verify!r} is none of True, False, the path of a file, and an SSL context"
         raise ConfigurationError(msg)
