@@ -36,7 +36,7 @@ def lowest() -> Iterator[str]:
 def needed(requirement: Requirement, found: frozenset[str] = frozenset()) -> set[str]:
     """The names of a package and of all that it needs, as they are installed here."""
     name = canonicalize_name(requirement.name)
-    names = {name}
+    names: set[str] = {name}
     for line in importlib.metadata.requires(name) or []:
         of = Requirement(line)
         if name not in found and (of.marker is None or of.marker.evaluate({"extra": ""})):
