@@ -73,7 +73,6 @@ EARLY = send(b"HTTP/1.1 103 Early Hints\r\n\r\n" + head("Content-Length: 36\r\n"
 PAST = formatdate(time() - 60, usegmt=True)
 
 FAULTS = [
-    Fault("reset before the request", [reset_after(0)], Connection, 3, Connection, 1, unread=True),
     Fault("reset in the request", [reset_after(10)], Connection, 3, Connection, 1, unread=True),
     Fault("reset instead of an answer", [reset], Connection, 3, Connection, 1),
     Fault("closed instead of an answer", [hang_up], Connection, 3, Connection, 1),

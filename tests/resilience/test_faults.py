@@ -65,6 +65,15 @@ def test_fault(
         assert sent == tries
 
 
+@pytest.mark.parametrize("kill", [False, True], ids=["read", "kill"])
+def test_a_reset_before_the_request(both: Both, server: ScriptedServer, kill: bool) -> None:
+    server.steps, server.unread = [reset_after(0)], True
+    client = both(endpoint=server.endpoint, retry=FAST)
+    meet(client, dcs_sessions.ApiConnectionError, kill=kill)
+    # It can come while the client connects, or writes: only then may the request have arrived.
+    assert 1 <= len(server.received) <= 2 * FAST.attempts
+
+
 def test_a_reset_in_the_middle_of_a_long_request(both: Both, server: ScriptedServer) -> None:
     server.steps, server.unread = [reset_after(100_000)], True
     client = both(endpoint=server.endpoint, retry=FAST)
