@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # The tools that need Node.js: pinned in tools/package-lock.json.
 TOOLS := tools/node_modules/.bin
 FORMATTED := openapi.yaml generator-config.yaml tools/*.yaml tests/contract/*.yaml tests/mutants/*.yaml
+# The page that the emulator serves. Prerequisites are read in order: it has to stand up here.
+PAGE := src/dcs_sessions/emulator/page.html
 PORT ?= 4010
 SECONDS ?= 600
 
@@ -118,7 +120,6 @@ contract-live: $(VENV)/.ready ## Test a real DCS: reads and scans only, unless t
 clients: $(VENV)/.ready ## Make, build and run the clients of other languages (or ONLY="go rust")
 	$(BIN)/python -m tools.clients $(ONLY)
 
-PAGE := src/dcs_sessions/emulator/page.html
 $(PAGE): openapi.yaml tools/page.py $(VENV)/.ready tools/node_modules/.ready
 	$(BIN)/python -m tools.page
 
