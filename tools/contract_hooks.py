@@ -15,7 +15,7 @@ import requests
 import schemathesis
 from requests.auth import AuthBase
 
-from dcs_sessions._http import Request
+from dcs_sessions._wire import Request
 from tools import spec
 from tools.contract_login import login
 

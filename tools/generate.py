@@ -37,7 +37,7 @@ _SYNC_NAMES = {
     "AsyncRawClient": "RawClient",
     "AsyncRetrying": "Retrying",
     "_async": "_sync",
-    "_transport_aiohttp": "_transport_httpx",
+    "_aiohttp": "_httpx",
 }
 
 

@@ -19,7 +19,7 @@ from dcs_sessions._errors import (
     error_from,
     without_frames,
 )
-from dcs_sessions._http import Reply, Request
+from dcs_sessions._wire import Reply, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -14,7 +14,7 @@ from dcs_sessions._text import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dcs_sessions._http import Reply
+    from dcs_sessions._wire import Reply
     from dcs_sessions_api.models import Job
 
 P = ParamSpec("P")

@@ -37,7 +37,7 @@ from dcs_sessions_api.types import UNSET
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dcs_sessions._http import Reply
+    from dcs_sessions._wire import Reply
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ import tenacity
 from dcs_sessions._errors import ApiConnectionError, ApiError, ServerError, ThrottledError
 
 if TYPE_CHECKING:
-    from dcs_sessions._http import Deadline
+    from dcs_sessions._deadline import Deadline
     from dcs_sessions._options import Retry
 
 _log: Final = logging.getLogger("dcs_sessions")

@@ -12,7 +12,8 @@ import pytest
 
 import dcs_sessions
 from dcs_sessions import ApiConnectionError, ApiError, UnexpectedResponseError
-from dcs_sessions._http import Request, decode_body
+from dcs_sessions._transports._exchange import decode_body
+from dcs_sessions._wire import Request
 from support.both import Both
 from support.scripted import ScriptedServer, answer, hang_up, reset, send, silence
 
@@ -254,7 +255,7 @@ def test_a_content_encoding_that_cannot_be_undone(
 
 
 def test_a_gzip_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dcs_sessions._http.MAX_BODY_BYTES", 1000)
+    monkeypatch.setattr("dcs_sessions._transports._exchange.MAX_BODY_BYTES", 1000)
     request = Request("GET", "https://x", "/", {})
     assert decode_body(request, "gzip", gzip.compress(b" " * 1000)) == b" " * 1000
     bomb = gzip.compress(b" " * (64 * 2**20))
@@ -271,7 +272,7 @@ def test_a_gzip_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_huge_answer_is_not_read_to_its_end(
     both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dcs_sessions._http.MAX_BODY_BYTES", 1000)
+    monkeypatch.setattr("dcs_sessions._transports._exchange.MAX_BODY_BYTES", 1000)
     server.steps = [answer(200, b" " * 2_000_000)]
     with pytest.raises(ApiConnectionError, match="larger than 1000 bytes"):
         both(endpoint=server.endpoint, retry=None).get_job("j")

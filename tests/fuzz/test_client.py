@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from dcs_sessions import DcsSessionsError, InvalidArgumentError, Session
 from dcs_sessions._errors import error_from
-from dcs_sessions._http import Reply, Request, decode_body
 from dcs_sessions._operations import (
     Call,
     find_project,
@@ -27,6 +26,8 @@ from dcs_sessions._operations import (
     list_sessions,
     scan_sessions,
 )
+from dcs_sessions._transports._exchange import decode_body
+from dcs_sessions._wire import Reply, Request
 
 CALLS: list[Call[Any]] = [
     scan_sessions("p", "i", "n", clean_cache=True),

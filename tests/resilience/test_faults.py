@@ -50,7 +50,7 @@ def test_fault(
     kill: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("dcs_sessions._http.MAX_BODY_BYTES", LIMIT)
+    monkeypatch.setattr("dcs_sessions._transports._exchange.MAX_BODY_BYTES", LIMIT)
     server.steps, server.unread = list(fault.steps), fault.unread
     client = both(endpoint=server.endpoint, retry=FAST)
     expected, tries = (fault.kill, fault.kill_tries) if kill else (fault.read, fault.tries)
@@ -213,7 +213,7 @@ def test_a_host_that_does_not_answer_the_connection(both: Both) -> None:
 def test_no_fault_leaves_a_connection_behind(
     both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dcs_sessions._http.MAX_BODY_BYTES", LIMIT)
+    monkeypatch.setattr("dcs_sessions._transports._exchange.MAX_BODY_BYTES", LIMIT)
 
     def open_files() -> int:
         return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - counted, not read

@@ -36,10 +36,10 @@ AS = {
 # A bug where the answer is read, when everything that is secret is at hand.
 CRASH = """
 import sys
-from dcs_sessions import _http
+from dcs_sessions._transports import _exchange
 def bug(*_):
     raise RuntimeError("a bug")
-_http.decode_body = bug
+_exchange.decode_body = bug
 from dcs_sessions.__main__ import main
 main()
 """

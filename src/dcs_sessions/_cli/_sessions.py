@@ -13,8 +13,8 @@ import click
 from dcs_sessions._cli import _console, _failures
 from dcs_sessions._cli._output import Column, Row, duration, size
 from dcs_sessions._cli._printable import is_missing, printable
+from dcs_sessions._deadline import Deadline
 from dcs_sessions._errors import AuthenticationError, DcsSessionsError, PermissionDeniedError
-from dcs_sessions._http import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

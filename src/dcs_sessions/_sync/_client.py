@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
 import attrs
 
 from dcs_sessions import _credentials, _endpoints, _operations
+from dcs_sessions._deadline import Deadline
 from dcs_sessions._errors import (
     AuthenticationError,
     BadRequestError,
@@ -23,13 +24,13 @@ from dcs_sessions._errors import (
     SessionListChangedError,
     WaitTimeoutError,
 )
-from dcs_sessions._http import Deadline, TransportConfig
 from dcs_sessions._options import KEEP, Options, Retry, checked_headers, checked_seconds
 from dcs_sessions._results import QueryResult
 from dcs_sessions._scans import Scan, nodes_with_sessions, pauses
 from dcs_sessions._sync._raw import RawClient
-from dcs_sessions._tls import trust
-from dcs_sessions._transport_httpx import SyncTransport, sleep
+from dcs_sessions._transports._exchange import TransportConfig
+from dcs_sessions._transports._httpx import SyncTransport, sleep
+from dcs_sessions._transports._tls import trust
 
 if TYPE_CHECKING:
     import ssl

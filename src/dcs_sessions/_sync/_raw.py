@@ -5,28 +5,31 @@ Edited in `_async/_raw.py`; `_sync/_raw.py` is made of it by `make generate`.
 
 from __future__ import annotations
 
+import functools
 import logging
+import platform
 import time
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from dcs_sessions import _operations
+from dcs_sessions import _contract, _operations
 from dcs_sessions._auth import advance
+from dcs_sessions._deadline import Deadline
 from dcs_sessions._errors import (
     ApiConnectionError,
     ConfigurationError,
     ServerError,
     ThrottledError,
 )
-from dcs_sessions._http import Deadline, Reply, Request, user_agent
 from dcs_sessions._options import Options, checked_headers, checked_seconds
 from dcs_sessions._tracing import span
+from dcs_sessions._wire import Reply, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from dcs_sessions._operations import Call
     from dcs_sessions._results import Response
-    from dcs_sessions._transport_httpx import SyncTransport
+    from dcs_sessions._transports._httpx import SyncTransport
     from dcs_sessions_api.models import (
         Job,
         KillAllStarted,
@@ -38,6 +41,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _log: Final = logging.getLogger("dcs_sessions")
+
+
+@functools.cache
+def _user_agent() -> str:
+    """Give what requests say they are from."""
+    return f"dcs-sessions/{_contract.version()} python/{platform.python_version()}"
 
 
 class RawClient:
@@ -211,7 +220,7 @@ class RawClient:
             {
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
-                "User-Agent": user_agent(),
+                "User-Agent": _user_agent(),
                 **headers,
             },
             call.body,

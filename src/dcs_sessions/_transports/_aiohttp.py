@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import io
-import urllib.request
 from typing import TYPE_CHECKING
 
 import aiohttp
 import yarl
 
-from dcs_sessions import _http
 from dcs_sessions._errors import ConfigurationError, bare
-from dcs_sessions._tls import trust
+from dcs_sessions._transports import _exchange
+from dcs_sessions._transports._environment import proxy_for
+from dcs_sessions._transports._tls import trust
+from dcs_sessions._wire import Reply
 
 if TYPE_CHECKING:
     import ssl
 
-    from dcs_sessions._http import Deadline, Reply, Request, TransportConfig
+    from dcs_sessions._deadline import Deadline
+    from dcs_sessions._transports._exchange import TransportConfig
+    from dcs_sessions._wire import Request
 
 sleep = asyncio.sleep
 
@@ -77,17 +80,18 @@ class AsyncTransport:
             self._ssl = trust(self._config.verify)
         return self._ssl or True
 
-    def _proxy_for(self, origin: str) -> str | None:
-        """Give the proxy on the way to an origin.
+    def _proxy_for(self, request: Request) -> str | None:
+        """Return the proxy for a request.
 
         aiohttp would ask the environment as well, but for each request, and on another thread.
         """
+        if request.direct:
+            return None
         if self._config.proxy is not None:
             return self._config.proxy
+        origin = request.origin
         if origin not in self._proxies:
-            scheme, _, host = origin.partition("://")
-            bypassed = urllib.request.proxy_bypass(host)
-            self._proxies[origin] = None if bypassed else urllib.request.getproxies().get(scheme)
+            self._proxies[origin] = proxy_for(origin)
         return self._proxies[origin]
 
     async def send(self, request: Request, deadline: Deadline) -> Reply:
@@ -100,7 +104,7 @@ class AsyncTransport:
         left = deadline.require(request)
         timeout = aiohttp.ClientTimeout(
             total=left,
-            sock_connect=min(left, _http.CONNECT_SECONDS),
+            sock_connect=min(left, _exchange.CONNECT_SECONDS),
         )
         try:
             async with self._open().request(
@@ -109,7 +113,7 @@ class AsyncTransport:
                 headers=request.headers,
                 data=_in_pieces(request.body),
                 allow_redirects=False,
-                proxy=self._proxy_for(request.origin),
+                proxy=self._proxy_for(request),
                 ssl=self._trust(request),
                 timeout=timeout,
             ) as response:
@@ -118,18 +122,18 @@ class AsyncTransport:
                 async for chunk in response.content.iter_any():
                     chunks.append(chunk)
                     size += len(chunk)
-                    if size > _http.MAX_BODY_BYTES:
-                        raise _http.too_large(request)
+                    if size > _exchange.MAX_BODY_BYTES:
+                        raise _exchange.too_large(request)
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
             arrived = not isinstance(error, _NOT_SENT)
-            raise _http.too_late(request, left, arrived=arrived) from bare(error)
+            raise _exchange.too_late(request, left, arrived=arrived) from bare(error)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             arrived = not isinstance(error, _NOT_SENT)
             why = str(error) or type(error).__name__
-            raise _http.broken(request, why, arrived=arrived) from bare(error)
+            raise _exchange.broken(request, why, arrived=arrived) from bare(error)
         headers = {name.lower(): value for name, value in response.headers.items()}
-        body = _http.decode_body(request, headers.get("content-encoding"), b"".join(chunks))
-        return _http.Reply(response.status, headers, body)
+        body = _exchange.decode_body(request, headers.get("content-encoding"), b"".join(chunks))
+        return Reply(response.status, headers, body)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from dcs_sessions import _http
 from dcs_sessions._errors import bare
-from dcs_sessions._tls import trust
+from dcs_sessions._transports import _exchange
+from dcs_sessions._transports._tls import trust
+from dcs_sessions._wire import Reply
 
 if TYPE_CHECKING:
-    from dcs_sessions._http import Deadline, Reply, Request, TransportConfig
+    from dcs_sessions._deadline import Deadline
+    from dcs_sessions._transports._exchange import TransportConfig
+    from dcs_sessions._wire import Request
 
 sleep = time.sleep
 
@@ -48,7 +51,7 @@ class SyncTransport:
             ApiTimeoutError: The answer did not come in time.
         """
         left = deadline.require(request)
-        silence = min(left, _http.SILENCE_SECONDS)
+        silence = min(left, _exchange.SILENCE_SECONDS)
         outgoing = httpx.Request(
             request.method,
             request.url,
@@ -56,7 +59,7 @@ class SyncTransport:
             content=request.body or None,
             extensions={
                 "timeout": {
-                    "connect": min(left, _http.CONNECT_SECONDS),
+                    "connect": min(left, _exchange.CONNECT_SECONDS),
                     "read": silence,
                     "write": silence,
                     "pool": left,
@@ -71,14 +74,14 @@ class SyncTransport:
                 response.close()
         except httpx.TimeoutException as error:
             arrived = not isinstance(error, _NOT_SENT)
-            raise _http.too_late(request, silence, arrived=arrived) from bare(error)
+            raise _exchange.too_late(request, silence, arrived=arrived) from bare(error)
         except httpx.HTTPError as error:
             arrived = not isinstance(error, _NOT_SENT)
             why = str(error) or type(error).__name__
-            raise _http.broken(request, why, arrived=arrived) from bare(error)
+            raise _exchange.broken(request, why, arrived=arrived) from bare(error)
         headers = {name.lower(): value for name, value in response.headers.items()}
-        body = _http.decode_body(request, headers.get("content-encoding"), raw)
-        return _http.Reply(response.status_code, headers, body)
+        body = _exchange.decode_body(request, headers.get("content-encoding"), raw)
+        return Reply(response.status_code, headers, body)
 
     def _read(self, request: Request, response: httpx.Response, deadline: Deadline) -> bytes:
         chunks: list[bytes] = []
@@ -86,11 +89,11 @@ class SyncTransport:
         for chunk in response.iter_raw():
             chunks.append(chunk)
             size += len(chunk)
-            if size > _http.MAX_BODY_BYTES:
-                raise _http.too_large(request)
+            if size > _exchange.MAX_BODY_BYTES:
+                raise _exchange.too_large(request)
             # A server that sends one byte now and then never falls silent.
             if deadline.remaining() <= 0:
-                raise _http.too_late(request, deadline.seconds)
+                raise _exchange.too_late(request, deadline.seconds)
         return b"".join(chunks)
 
     def close(self) -> None:

@@ -1,86 +1,26 @@
-"""What goes over the wire, without a word of the library that carries it."""
+"""What both transports share: settings, limits, decoding, and the errors they raise."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import math
-import platform
-import time
 import urllib.parse
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from dcs_sessions import _contract
 from dcs_sessions._errors import ApiConnectionError, ApiTimeoutError, ConfigurationError
 
 if TYPE_CHECKING:
     import ssl
+
+    from dcs_sessions._wire import Request
 
 # A page of 1,000 sessions has 250 kB; nothing that the service sends comes near this.
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 # A broken network shows in these, long before a generous timeout of the call has passed.
 CONNECT_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 30.0
-
-
-@functools.cache
-def user_agent() -> str:
-    """Give what requests say they are from."""
-    return f"dcs-sessions/{_contract.version()} python/{platform.python_version()}"
-
-
-@attrs.define(eq=False)
-class Request:
-    """A request on its way out. Headers may hold secrets, so they are not shown.
-
-    Attributes:
-        method: HTTP method.
-        origin: Scheme, host and port, such as `https://dcs.cn-north-4.myhuaweicloud.com`.
-        target: Path and query as they are sent, percent-encoded.
-        headers: Headers to send.
-        body: Body to send, empty for none.
-        timeout: Seconds that this one may take, where that is less than what the call has left.
-    """
-
-    method: str
-    origin: str
-    target: str
-    headers: dict[str, str] = attrs.field(repr=False)
-    body: bytes = b""
-    timeout: float = math.inf
-
-    @property
-    def host(self) -> str:
-        """Host and port, as the Host header says it."""
-        return self.origin.partition("://")[2]
-
-    @property
-    def url(self) -> str:
-        """The whole address."""
-        return self.origin + self.target
-
-
-@attrs.frozen(eq=False)
-class Reply:
-    """An answer, read to its end.
-
-    Attributes:
-        status: HTTP status.
-        headers: Headers, names in lower case.
-        body: Body, decoded from its content encoding.
-    """
-
-    status: int
-    headers: dict[str, str]
-    body: bytes = attrs.field(repr=False)  # that of the metadata service holds keys
-
-    @property
-    def request_id(self) -> str | None:
-        """ID that the service gave the request."""
-        return self.headers.get("x-request-id")
 
 
 def _check_proxy(_: object, __: object, value: Any) -> None:
@@ -117,28 +57,6 @@ class TransportConfig:
     verify: bool | str | ssl.SSLContext = True
     proxy: str | None = attrs.field(default=None, repr=False, validator=_check_proxy)
     max_connections: int = attrs.field(default=100, validator=_check_max_connections)
-
-
-class Deadline:
-    """The moment at which a call has to be over, retries and waiting included."""
-
-    __slots__ = ("_end", "seconds")
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._end = time.monotonic() + seconds
-
-    def remaining(self) -> float:
-        """Give the seconds that are left, never less than zero."""
-        return max(0.0, self._end - time.monotonic())
-
-    def require(self, request: Request) -> float:
-        """Give the seconds that one request may take, or raise when none are left."""
-        left = min(self.remaining(), request.timeout)
-        if left <= 0:
-            msg = f"{request.method} {request.url}: no time left of {self.seconds:g} s"
-            raise ApiTimeoutError(msg, arrived=False)
-        return left
 
 
 def decode_body(request: Request, encoding: str | None, raw: bytes) -> bytes:

@@ -1,0 +1,1 @@
+"""How requests get to the service. Only this folder imports HTTP libraries."""
