@@ -35,9 +35,14 @@ SYNC = ROOT / "src" / "dcs_sessions" / "_sync"
 _SYNC_NAMES = {
     "AsyncClient": "Client",
     "AsyncRawClient": "RawClient",
-    "AsyncRetrying": "Retrying",
+    "AsyncSender": "Sender",
+    "AsyncSideBySide": "SideBySide",
     "_async": "_sync",
-    "_aiohttp": "_httpx",
+    "_aiohttp": "_h11",
+    "_tasks": "_threads",
+    "aclose": "close",
+    "aclosing": "closing",
+    "anext": "next",
 }
 
 
@@ -61,6 +66,10 @@ def make_sync(output: Path) -> None:
     files = [str(path) for path in output.glob("*.py")]
     here = f"{output}{os.sep}"
     unasync.unasync_files(files, [unasync.Rule(here, here, _SYNC_NAMES)])
+    for file in output.glob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        made = f"# Made from _async/{file.name} by `make generate`: do not edit.\n"
+        file.write_text(made + text, encoding="utf-8", newline="\n")
     ruff = Path(sys.executable).parent / "ruff"
     for command in (["check", "--fix-only", "--select=F401,I"], ["format"]):
         config = ROOT / "pyproject.toml"

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         PermissionDeniedError,
         ServerError,
         SessionListChangedError,
+        SessionListError,
         ThrottledError,
         UnexpectedResponseError,
         WaitTimeoutError,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from dcs_sessions._options import Retry
     from dcs_sessions._results import NodeSessions, QueryResult, Response
     from dcs_sessions._sync._client import Client
+    from dcs_sessions._wire import Reply, Request
 
 __all__ = [
     "UNSET",
@@ -67,11 +69,14 @@ __all__ = [
     "NotFoundError",
     "PermissionDeniedError",
     "QueryResult",
+    "Reply",
+    "Request",
     "Response",
     "Retry",
     "ServerError",
     "Session",
     "SessionListChangedError",
+    "SessionListError",
     "SessionPage",
     "ThrottledError",
     "TokenAuth",
@@ -89,6 +94,7 @@ _HOMES: Final = {
     "dcs_sessions._options": ("Retry",),
     "dcs_sessions._results": ("NodeSessions", "QueryResult", "Response"),
     "dcs_sessions._sync._client": ("Client",),
+    "dcs_sessions._wire": ("Reply", "Request"),
     "dcs_sessions_api.models": ("Job", "Node", "Session", "SessionPage"),
     "dcs_sessions_api.types": ("UNSET", "Unset"),
 }

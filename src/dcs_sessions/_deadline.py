@@ -33,5 +33,5 @@ class Deadline:
         left = min(self.remaining(), request.timeout)
         if left <= 0:
             msg = f"{request.method} {request.url}: no time left of {self.seconds:g} s"
-            raise ApiTimeoutError(msg, arrived=False)
+            raise ApiTimeoutError(msg, may_have_arrived=False)
         return left

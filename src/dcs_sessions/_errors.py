@@ -62,12 +62,13 @@ class ApiConnectionError(DcsSessionsError):
     """The service could not be reached, or the connection broke.
 
     Attributes:
-        arrived: False when the request cannot have arrived at the service; True when nobody knows.
+        may_have_arrived: False if the request cannot have arrived at the service; True if that is
+            not known.
     """
 
-    def __init__(self, message: str, *, arrived: bool) -> None:
+    def __init__(self, message: str, *, may_have_arrived: bool) -> None:
         super().__init__(message)
-        self.arrived = arrived
+        self.may_have_arrived = may_have_arrived
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
@@ -182,8 +183,12 @@ class WaitTimeoutError(DcsSessionsError, TimeoutError):
         return type(self), (self.job_id, self.timeout)
 
 
-class SessionListChangedError(DcsSessionsError):
-    """The node was queried again while its list was being read, so the pages do not fit together.
+class SessionListError(DcsSessionsError):
+    """The pages of a saved list contradict each other, so it cannot be read as a whole."""
+
+
+class SessionListChangedError(SessionListError):
+    """The node was queried again while its list was being read.
 
     Read the list again from the start.
     """

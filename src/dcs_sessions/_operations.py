@@ -80,7 +80,7 @@ class Call(Generic[T]):
 
 
 def scan_sessions(
-    project_id: str, instance_id: str, node_id: str, *, clean_cache: bool
+    project_id: str, instance_id: str, node_id: str, *, clean_cache: bool = False
 ) -> Call[models.ScanStarted]:
     """Build ScanClients."""
     _check_id("node_id", node_id)
@@ -94,11 +94,11 @@ def list_sessions(
     instance_id: str,
     node_id: str,
     *,
-    offset: int,
-    limit: int,
-    addr: str | None,
-    sort: str | None,
-    order: str | None,
+    offset: int = 0,
+    limit: int = 10,
+    addr: str | None = None,
+    sort: str | None = None,
+    order: str | None = None,
 ) -> Call[models.SessionPage]:
     """Build ListClients."""
     _check_id("node_id", node_id)
@@ -124,7 +124,7 @@ def kill_sessions(
 ) -> Call[None]:
     """Build HangUpClients."""
     _check_id("node_id", node_id)
-    named = checked_addresses(addresses)
+    named = checked_ids("addresses", addresses)
     if not named:
         msg = "addresses is empty: name the sessions to end by their peer"
         raise InvalidArgumentError(msg)
@@ -134,7 +134,7 @@ def kill_sessions(
 
 
 def kill_all_sessions(
-    project_id: str, instance_id: str, node_id: str | None, *, all_nodes: bool
+    project_id: str, instance_id: str, node_id: str | None = None, *, all_nodes: bool = False
 ) -> Call[models.KillAllStarted]:
     """Build HangUpKillAllClients."""
     if (node_id is None) != _flag("all_nodes", all_nodes):
@@ -207,15 +207,15 @@ def _call(
     return Call(operation, method, target, body, read, status, repeatable, project_id)
 
 
-def checked_addresses(addresses: object) -> list[str]:
-    """Give addresses back if each can be one. A text alone is a mistake, not its letters."""
-    if isinstance(addresses, str | bytes) or not isinstance(addresses, Iterable):
-        msg = f"addresses has to be a list of addresses, not {addresses!r}"
+def checked_ids(name: str, values: object) -> list[str]:
+    """Return IDs or addresses as a list, if each can be one. A string is a mistake, not letters."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        msg = f"{name} must be a list of strings, not {values!r}"
         raise InvalidArgumentError(msg)
-    named = list(cast("Iterable[str]", addresses))
-    for address in named:
-        _check_id("addresses", address)
-    return named
+    found = list(cast("Iterable[str]", values))
+    for value in found:
+        _check_id(name, value)
+    return found
 
 
 def _instance(project_id: str, instance_id: str) -> tuple[str, str]:

@@ -1,11 +1,11 @@
-"""What a client is told once."""
+"""Client configuration."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 
 import attrs
 
@@ -14,10 +14,40 @@ from dcs_sessions._errors import ConfigurationError, InvalidArgumentError
 if TYPE_CHECKING:
     from dcs_sessions._auth import Auth
 
-# What an argument is that was not given, where None switches something off.
-KEEP: Final[Any] = object()
+# The default of an argument where None means something else.
+NOT_GIVEN: Final[Any] = object()
+_CONCURRENCY: Final = 32
 
 _HEADER_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+
+
+class CallOptions(TypedDict, total=False):
+    """Keyword arguments of every call."""
+
+    timeout: float | None
+    headers: Mapping[str, str] | None
+
+
+class ScanOptions(CallOptions, total=False):
+    """Keyword arguments of ScanClients."""
+
+    clean_cache: bool
+
+
+class ListOptions(CallOptions, total=False):
+    """Keyword arguments of ListClients."""
+
+    offset: int
+    limit: int
+    addr: str | None
+    sort: str | None
+    order: str | None
+
+
+class KillAllOptions(CallOptions, total=False):
+    """Keyword arguments of HangUpKillAllClients."""
+
+    all_nodes: bool
 
 
 def _check_attempts(_: object, field: attrs.Attribute[int], value: object) -> None:
@@ -43,10 +73,10 @@ def _check_auth(_: object, __: object, value: Auth) -> None:
 class Retry:
     """When a call is tried again, and how long it waits.
 
-    Lost connections, 429, 502, 503 and 504 are tried again. Calls that end sessions are so only
-    after a 429, or when the request cannot have arrived. Nothing is tried again after a 401. A
-    `Retry-After` of the service is kept to; when it is more than the call has time left, the error
-    is raised at once.
+    Lost connections, 429, 502, 503 and 504 are tried again. Calls that end sessions are tried again
+    only after a 429, or when the request cannot have arrived. Nothing is tried again after a 401. A
+    `Retry-After` of the service is honoured; if it exceeds the time that the call has left, the
+    error is raised at once. After a 429, all calls of the client wait, and are sent one by one.
 
     Attributes:
         attempts: How often a call is sent at the most; 1 switches retries off.
@@ -77,6 +107,7 @@ class Options:
         timeout: Seconds that one call may take, retries included.
         retry: When a call is tried again.
         headers: Headers that every request carries.
+        concurrency: How many calls a query of several nodes or pages makes at a time.
     """
 
     origin: str
@@ -87,6 +118,23 @@ class Options:
     timeout: float
     retry: Retry
     headers: Mapping[str, str]
+    concurrency: int
+
+
+def checked_concurrency(value: object, max_connections: int) -> int:
+    """Return how many calls may be made at a time; by default 32, or `max_connections` if less.
+
+    Raises:
+        ConfigurationError: The value is out of range.
+    """
+    if value is None:
+        return min(_CONCURRENCY, max_connections)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= max_connections:
+        msg = (
+            f"concurrency {value!r} must be an integer from 1 to max_connections={max_connections}"
+        )
+        raise ConfigurationError(msg)
+    return value
 
 
 def checked_seconds(name: str, value: float) -> float:

@@ -1,4 +1,4 @@
-"""What calls answer, where that is not a model of the contract."""
+"""Result types that are not models of the contract."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Response(Generic[T]):
 
 @attrs.frozen
 class NodeSessions:
-    """The sessions of one node, or why they could not be had.
+    """The sessions of one node, or why they could not be read.
 
     Attributes:
         node_id: ID of the node.
         node: What the service says of the node; None when the node was named by the caller.
-        time: When the list was made, as the service writes it; None when there is no list.
+        time: When the list was made, as the service writes it; None if there is no list.
         sessions: The sessions.
-        error: Why there is no list, or None.
+        error: Why there is no list, or why some of it is missing; None if it is complete.
     """
 
     node_id: str
@@ -63,10 +63,19 @@ class QueryResult:
 
     @property
     def sessions(self) -> list[Session]:
-        """The sessions of all nodes that answered."""
+        """The sessions of all nodes."""
         return [session for node in self.nodes for session in node.sessions]
 
     @property
     def failed(self) -> list[NodeSessions]:
-        """The nodes that did not answer, each with its error."""
+        """The nodes that could not be read, or not completely, each with its error."""
         return [node for node in self.nodes if node.error is not None]
+
+
+def nodes_with_sessions(nodes: list[Node]) -> list[Node]:
+    """Return the nodes that hold the sessions of an instance: its proxies, or else its servers.
+
+    See https://support.huaweicloud.com/intl/en-us/api-dcs/ListClients.html.
+    """
+    proxies = [node for node in nodes if node.node_role == "redis-proxy"]
+    return proxies or [node for node in nodes if node.node_role == "redis-server"] or nodes

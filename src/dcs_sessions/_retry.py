@@ -1,62 +1,84 @@
-"""Which failures are worth another attempt, and when. Only loaded after one."""
+"""Which failures are worth another attempt, and when."""
 
 from __future__ import annotations
 
-import logging
+import random
+import time
 from typing import TYPE_CHECKING, Final
-
-import tenacity
 
 from dcs_sessions._errors import ApiConnectionError, ApiError, ServerError, ThrottledError
 
 if TYPE_CHECKING:
-    from dcs_sessions._deadline import Deadline
+    from dcs_sessions._errors import DcsSessionsError
     from dcs_sessions._options import Retry
-
-_log: Final = logging.getLogger("dcs_sessions")
 
 # Answers of a gateway that could not reach the service, or found it busy.
 _PASSING: Final = frozenset({502, 503, 504})
+# Seconds between calls that have waited for the same moment; doubled with each burst of 429.
+_FIRST_GAP: Final = 0.02
+_LONGEST_GAP: Final = 1.0
+_LEAST_GAP: Final = 0.001
+# Seconds within which several 429 count as one burst.
+_BURST: Final = 0.1
 
 
-class RetryDecision:
-    """Decides for one call whether an error is worth another attempt, and when.
+def seconds_until_retry(
+    retry: Retry, error: DcsSessionsError, attempt: int, *, repeatable: bool
+) -> float | None:
+    """Return how long to wait before another attempt, or None if there should be none.
 
-    Its methods are what tenacity asks.
+    Args:
+        retry: The policy.
+        error: Why the attempt failed.
+        attempt: Number of the attempt that failed, from 1.
+        repeatable: Whether sending the call twice does no harm.
+    """
+    if isinstance(error, ApiConnectionError):
+        helps = repeatable or not error.may_have_arrived
+    elif isinstance(error, ServerError):
+        helps = repeatable and error.status in _PASSING
+    else:
+        helps = isinstance(error, ThrottledError)
+    if not helps or attempt >= retry.attempts:
+        return None
+    if isinstance(error, ApiError) and error.retry_after is not None:
+        return error.retry_after
+    # Beyond 2^64 of the first wait, every wait is the longest.
+    backoff = min(retry.wait_max, retry.wait_initial * 2.0 ** min(attempt - 1, 64))
+    return backoff + random.uniform(0, retry.wait_jitter)  # noqa: S311 - spreads load, hides nothing
+
+
+class Pace:
+    """When the next call may be sent. A 429 for one call slows all calls of a client down.
+
+    Copies of a client share it, and so do its threads.
     """
 
-    __slots__ = ("_backoff", "_deadline", "_pause", "_repeatable")
+    __slots__ = ("_burst_ends", "_gap", "_next")
 
-    def __init__(self, retry: Retry, deadline: Deadline, *, repeatable: bool) -> None:
-        self._backoff = tenacity.wait_exponential(
-            multiplier=retry.wait_initial, max=retry.wait_max
-        ) + tenacity.wait_random(0, retry.wait_jitter)
-        self._deadline = deadline
-        self._repeatable = repeatable
-        self._pause = 0.0
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._gap = 0.0
+        self._burst_ends = 0.0
 
-    def again(self, state: tenacity.RetryCallState) -> bool:
-        """Tell whether there is to be another attempt, and there is time for it."""
-        error = state.outcome.exception() if state.outcome is not None else None
-        if error is None or not self._may_help(error):
-            return False
-        asked = error.retry_after if isinstance(error, ApiError) else None
-        self._pause = self._backoff(state) if asked is None else asked
-        return self._pause < self._deadline.remaining()
+    def turn(self) -> float:
+        """Return how many seconds to wait before a call, and reserve that moment for it."""
+        if not self._gap:
+            return 0.0
+        now = time.monotonic()
+        turn = max(now, self._next)
+        self._next = turn + self._gap
+        return turn - now
 
-    def _may_help(self, error: BaseException) -> bool:
-        if isinstance(error, ApiConnectionError):
-            return self._repeatable or not error.arrived
-        if isinstance(error, ServerError):
-            return self._repeatable and error.status in _PASSING
-        return isinstance(error, ThrottledError)
+    def throttled(self, seconds: float) -> None:
+        """Hold all calls back for `seconds`, and let them go one after the other then."""
+        now = time.monotonic()
+        if now >= self._burst_ends:
+            self._gap = min(_LONGEST_GAP, max(_FIRST_GAP, self._gap * 2))
+            self._burst_ends = now + max(seconds, _BURST)
+        self._next = max(self._next, now + seconds)
 
-    def pause(self, state: tenacity.RetryCallState) -> float:
-        """Give the seconds until the next attempt."""
-        del state
-        return self._pause
-
-    def announce(self, state: tenacity.RetryCallState) -> None:
-        """Log that there will be another attempt."""
-        error = state.outcome.exception() if state.outcome is not None else None
-        _log.info("attempt %d in %.1f s: %s", state.attempt_number + 1, self._pause, error)
+    def answered(self) -> None:
+        """Go a little faster again after an answer."""
+        if self._gap:
+            self._gap = self._gap * 0.95 if self._gap > _LEAST_GAP else 0.0

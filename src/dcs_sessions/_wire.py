@@ -19,6 +19,8 @@ class Request:
         body: Body to send; empty for none.
         timeout: Seconds that this request may take, if less than what the call has left.
         direct: Whether it must not go through a proxy.
+        alone: Whether it must go over a connection of its own, that no answer to another request
+            can be left on.
     """
 
     method: str
@@ -28,6 +30,7 @@ class Request:
     body: bytes = b""
     timeout: float = math.inf
     direct: bool = False
+    alone: bool = False
 
     @property
     def host(self) -> str:

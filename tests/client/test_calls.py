@@ -240,31 +240,33 @@ def test_clean_cache_has_to_be_a_boolean(both: Both) -> None:
         both(endpoint="http://127.0.0.1:1").scan_sessions("i", "n", clean_cache="no")  # type: ignore[arg-type]
 
 
-def test_iter_sessions_reads_pages_only_as_they_are_needed(
-    both: Both, server: ScriptedServer
-) -> None:
-    rows = [{"id": str(number)} for number in range(5)]
+def test_iter_sessions_reads_one_page_ahead(both: Both, server: ScriptedServer) -> None:
+    rows = [{"id": str(number)} for number in range(7)]
     server.steps = [
-        answer(200, page(*rows[:2], count=5)),
-        answer(200, page(*rows[2:4], count=5)),
-        answer(200, page(*rows[4:], count=5)),
+        answer(200, page(*rows[number : number + 2], count=7)) for number in (0, 2, 4, 6)
     ]
     sessions = both(endpoint=server.endpoint).iter_sessions("i", "n", page_size=2, sort="id")
     assert server.received == []
     assert next(sessions).id == "0"
     assert next(sessions).id == "1"
-    assert len(server.received) == 1
-    assert [session.id for session in sessions] == ["2", "3", "4"]
-    assert [request.query["offset"] for request in server.received] == ["0", "2", "4"]
+    assert len(server.received) <= 2
+    assert next(sessions).id == "2"
+    assert len(server.received) <= 3
+    assert [session.id for session in sessions] == ["3", "4", "5", "6"]
+    assert [request.query["offset"] for request in server.received] == ["0", "2", "4", "6"]
     assert {request.query["limit"] for request in server.received} == {"2"}
     assert {request.query["sort"] for request in server.received} == {"id"}
 
 
-def test_iter_sessions_ends_at_an_empty_page(both: Both, server: ScriptedServer) -> None:
+def test_iter_sessions_raises_at_an_empty_page_that_should_not_be(
+    both: Both, server: ScriptedServer
+) -> None:
     server.steps = [answer(200, page({"id": "1"}, count=9)), answer(200, page(count=9))]
     sessions = both(endpoint=server.endpoint).iter_sessions("i", "n", page_size=1)
-    assert [session.id for session in sessions] == ["1"]
-    assert len(server.received) == 2
+    assert next(sessions).id == "1"
+    with pytest.raises(dcs_sessions.SessionListError, match="1 of the 9 sessions"):
+        next(sessions)
+    assert len(server.received) <= 3
 
 
 def test_iter_sessions_notices_that_the_list_was_made_anew(

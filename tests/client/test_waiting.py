@@ -11,7 +11,7 @@ import pytest
 
 import dcs_sessions
 from dcs_sessions import Retry
-from dcs_sessions._scans import pauses
+from dcs_sessions._async._query import pauses
 from support.both import Both
 from support.scripted import Received, ScriptedServer, Step, answer
 
@@ -32,7 +32,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
             yield min(0.01, longest)
 
     for kind in ("_async", "_sync"):
-        monkeypatch.setattr(f"dcs_sessions.{kind}._client.pauses", pauses)
+        monkeypatch.setattr(f"dcs_sessions.{kind}._query.pauses", pauses)
 
 
 def job(status: str, **more: object) -> Step:

@@ -239,7 +239,7 @@ def test_a_kill_whose_answer_is_lost_is_not_reported_done(
     ) as client:
         with pytest.raises(dcs_sessions.ApiConnectionError) as caught:
             client.kill_sessions(dcs.instance_id, dcs.node_ids[0], [peer.addr])
-        assert caught.value.arrived
+        assert caught.value.may_have_arrived
     assert peer.sees_end()
 
 

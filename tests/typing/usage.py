@@ -75,7 +75,7 @@ def errors() -> None:
         assert_type(error.headers, dict[str, str])
         assert_type(error.body, bytes)
     except dcs_sessions.ApiConnectionError as error:
-        assert_type(error.arrived, bool)
+        assert_type(error.may_have_arrived, bool)
     except dcs_sessions.JobFailedError as error:
         assert_type(error.job, Job)
     except dcs_sessions.WaitTimeoutError as error:

@@ -1,35 +1,41 @@
 """The client that people import.
 
-Edited in `_async/_client.py`; `_sync/_client.py` is made of it by `make generate`.
+Edited in `_async/_client.py`; `_sync/_client.py` is made from it by `make generate`.
 """
 
 from __future__ import annotations
 
 import copy
+import math
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
 
 import attrs
 
-from dcs_sessions import _credentials, _endpoints, _operations
+from dcs_sessions import _credentials, _endpoints
+from dcs_sessions._async import _query
 from dcs_sessions._async._raw import AsyncRawClient
+from dcs_sessions._async._sending import AsyncSender
 from dcs_sessions._deadline import Deadline
 from dcs_sessions._errors import (
     AuthenticationError,
-    BadRequestError,
     ConfigurationError,
     DcsSessionsError,
-    JobFailedError,
-    NotFoundError,
     PermissionDeniedError,
-    ServerError,
-    SessionListChangedError,
-    WaitTimeoutError,
 )
-from dcs_sessions._options import KEEP, Options, Retry, checked_headers, checked_seconds
-from dcs_sessions._results import QueryResult
-from dcs_sessions._scans import Scan, nodes_with_sessions, pauses
-from dcs_sessions._transports._aiohttp import AsyncTransport, sleep
+from dcs_sessions._operations import checked_ids
+from dcs_sessions._options import (
+    NOT_GIVEN,
+    Options,
+    Retry,
+    checked_concurrency,
+    checked_headers,
+    checked_seconds,
+)
+from dcs_sessions._results import NodeSessions, QueryResult, nodes_with_sessions
+from dcs_sessions._transports._aiohttp import AsyncTransport
 from dcs_sessions._transports._exchange import TransportConfig
+from dcs_sessions._transports._tasks import AsyncSideBySide
 from dcs_sessions._transports._tls import trust
 
 if TYPE_CHECKING:
@@ -38,16 +44,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from dcs_sessions._auth import Auth
+    from dcs_sessions._transports._tasks import Work
     from dcs_sessions_api.models import Job, Node, Session, SessionPage
 
 # Seconds that one call may take, and one that waits for a job.
-_CALL_SECONDS: Final = 60.0
-_WAIT_SECONDS: Final = 300.0
-# Seconds between two looks at a job, once it has taken a while.
-_POLL_SECONDS: Final = 2.0
-_PAGE_SIZE: Final = 1000
-# "A job is still running": another query of the same node.
-_BUSY: Final = "DCS.4957"
+CALL_SECONDS: Final = 60.0
+WAIT_SECONDS: Final = 300.0
 _NO_RETRY: Final = Retry(attempts=1)
 
 
@@ -60,6 +62,7 @@ class ClientOptions(TypedDict, total=False):
     verify: bool | str | ssl.SSLContext
     proxy: str | None
     max_connections: int
+    concurrency: int | None
     allow_http: bool
 
 
@@ -86,6 +89,8 @@ class AsyncClient:
         verify: False to trust any certificate, or the path of a CA bundle, or an SSL context.
         proxy: Address of a proxy; without one, the environment decides.
         max_connections: How many connections there may be at once.
+        concurrency: How many nodes and pages a query works on at a time; by default 32, or
+            `max_connections` if that is less.
         allow_http: Whether credentials may go over plain HTTP to another machine.
 
     Raises:
@@ -99,12 +104,13 @@ class AsyncClient:
         region: str | None = None,
         project_id: str | None = None,
         auth: Auth,
-        timeout: float = _CALL_SECONDS,
+        timeout: float = CALL_SECONDS,
         retry: Retry | None = Retry(),  # noqa: B008 - frozen
         headers: Mapping[str, str] | None = None,
         verify: bool | str | ssl.SSLContext = True,
         proxy: str | None = None,
         max_connections: int = 100,
+        concurrency: int | None = None,
         allow_http: bool = False,
     ) -> None:
         if endpoint is None:
@@ -115,6 +121,9 @@ class AsyncClient:
         elif region is None and project_id is None:
             msg = "give project_id=, or region= to look it up"
             raise ConfigurationError(msg)
+        config = TransportConfig(
+            verify if isinstance(verify, bool) else trust(verify), proxy, max_connections
+        )
         options = Options(
             origin=_endpoints.checked_origin("endpoint", endpoint, allow_http=allow_http),
             identity_origin=_endpoints.identity_origin(region, allow_http=allow_http),
@@ -124,11 +133,9 @@ class AsyncClient:
             timeout=checked_seconds("timeout", timeout),
             retry=retry or _NO_RETRY,
             headers=checked_headers(headers or {}),
+            concurrency=checked_concurrency(concurrency, max_connections),
         )
-        if not isinstance(verify, bool):
-            verify = trust(verify)
-        self._transport = AsyncTransport(TransportConfig(verify, proxy, max_connections))
-        self._raw = AsyncRawClient(options, self._transport, {})
+        self._sender = AsyncSender(options, AsyncTransport(config))
 
     @classmethod
     def from_env(
@@ -167,7 +174,7 @@ class AsyncClient:
 
     def __repr__(self) -> str:
         """Show where the client goes, and nothing secret."""
-        options = self._raw.options
+        options = self._sender.options
         return f"<{type(self).__name__} {options.origin} project={options.project_id}>"
 
     async def __aenter__(self) -> Self:
@@ -185,16 +192,16 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close the connections, which copies made by `with_options` share."""
-        await self._transport.close()
+        await self._sender.transport.close()
 
     def with_options(
         self,
         *,
-        timeout: float = KEEP,
-        retry: Retry | None = KEEP,
-        headers: Mapping[str, str] = KEEP,
-        auth: Auth = KEEP,
-        project_id: str = KEEP,
+        timeout: float = NOT_GIVEN,
+        retry: Retry | None = NOT_GIVEN,
+        headers: Mapping[str, str] = NOT_GIVEN,
+        auth: Auth = NOT_GIVEN,
+        project_id: str = NOT_GIVEN,
     ) -> Self:
         """Give a copy with other options. This client stays as it is; connections are shared.
 
@@ -205,26 +212,26 @@ class AsyncClient:
             auth: Who you are.
             project_id: ID of the project.
         """
-        options = self._raw.options
+        options = self._sender.options
         changes: dict[str, Any] = {}
-        if timeout is not KEEP:
+        if timeout is not NOT_GIVEN:
             changes["timeout"] = checked_seconds("timeout", timeout)
-        if retry is not KEEP:
+        if retry is not NOT_GIVEN:
             changes["retry"] = retry or _NO_RETRY
-        if headers is not KEEP:
+        if headers is not NOT_GIVEN:
             changes["headers"] = {**options.headers, **checked_headers(headers)}
-        if auth is not KEEP:
+        if auth is not NOT_GIVEN:
             changes["auth"] = auth
-        if project_id is not KEEP:
+        if project_id is not NOT_GIVEN:
             changes["project_id"] = project_id
         other = copy.copy(self)
-        other._raw = self._raw.with_options(attrs.evolve(options, **changes))  # noqa: SLF001 - a copy of this
+        other._sender = attrs.evolve(self._sender, options=attrs.evolve(options, **changes))  # noqa: SLF001
         return other
 
     @property
     def raw(self) -> AsyncRawClient:
-        """The six operations, answering with status, headers, request ID and body as well."""
-        return self._raw
+        """The operations, each returning status, headers, request ID and body as well."""
+        return AsyncRawClient(self._sender)
 
     # Nodes
 
@@ -247,7 +254,7 @@ class AsyncClient:
         Returns:
             The nodes; none while the instance is being created.
         """
-        found = await self._raw.list_nodes(instance_id, timeout=timeout, headers=headers)
+        found = await self.raw.list_nodes(instance_id, timeout=timeout, headers=headers)
         return found.parsed.nodes
 
     # Jobs
@@ -271,15 +278,15 @@ class AsyncClient:
         Returns:
             The job, whose status is INIT, RUNNING, SUCCESS or FAIL.
         """
-        found = await self._raw.get_job(job_id, timeout=timeout, headers=headers)
+        found = await self.raw.get_job(job_id, timeout=timeout, headers=headers)
         return found.parsed
 
     async def wait_for_job(
         self,
         job_id: str,
         *,
-        timeout: float = _WAIT_SECONDS,
-        interval: float = _POLL_SECONDS,
+        timeout: float = WAIT_SECONDS,
+        interval: float = _query.POLL_SECONDS,
         headers: Mapping[str, str] | None = None,
     ) -> Job:
         """Wait until a job has succeeded.
@@ -297,15 +304,8 @@ class AsyncClient:
             JobFailedError: The job has failed.
             WaitTimeoutError: The job did not end in time.
         """
-        deadline = Deadline(checked_seconds("timeout", timeout))
-        for pause in pauses(interval):
-            job = await self._poll(job_id, deadline, headers)
-            if job is not None:
-                return job
-            if deadline.remaining() <= 0:
-                raise WaitTimeoutError(job_id, deadline.seconds)
-            await sleep(min(pause, deadline.remaining()))
-        raise AssertionError  # the pauses have no end
+        limits = self._limits(timeout, headers)
+        return await _query.wait_for_job(self.raw, job_id, limits, interval)
 
     # Sessions
 
@@ -336,7 +336,7 @@ class AsyncClient:
         Raises:
             BadRequestError: With `error_code` DCS.4957 while another query of the node is running.
         """
-        started = await self._raw.scan_sessions(
+        started = await self.raw.scan_sessions(
             instance_id, node_id, clean_cache=clean_cache, timeout=timeout, headers=headers
         )
         return started.parsed.job_id
@@ -375,7 +375,7 @@ class AsyncClient:
         Raises:
             ServerError: The node has never been queried: call `scan_sessions` first.
         """
-        found = await self._raw.list_sessions(
+        found = await self.raw.list_sessions(
             instance_id,
             node_id,
             offset=offset,
@@ -393,7 +393,7 @@ class AsyncClient:
         instance_id: str,
         node_id: str,
         *,
-        page_size: int = _PAGE_SIZE,
+        page_size: int = _query.PAGE_SIZE,
         addr: str | None = None,
         sort: str | None = None,
         order: str | None = None,
@@ -402,7 +402,7 @@ class AsyncClient:
     ) -> AsyncIterator[Session]:
         """Read the whole saved list of a node, page by page, as far as it is asked for.
 
-        No more than one page is in memory at a time.
+        The next page is read while you use the present one, so two are in memory.
 
         Args:
             instance_id: ID of the instance.
@@ -419,74 +419,121 @@ class AsyncClient:
 
         Raises:
             SessionListChangedError: The node was queried again in the meantime.
+            SessionListError: The pages contradict each other, or sessions are missing at the end.
             ServerError: The node has never been queried: call `scan_sessions` first.
         """
-        pages = self._pages(
+        call = self._sender.options.timeout if timeout is None else timeout
+        query = _query.NodeQuery(
+            self.raw,
             instance_id,
             node_id,
-            page_size,
-            addr=addr,
-            sort=sort,
-            order=order,
-            timeout=timeout,
-            headers=headers,
+            _query.Limits(Deadline(math.inf), checked_seconds("timeout", call), headers),
+            page_size=page_size,
+            chosen={"addr": addr, "sort": sort, "order": order},
         )
-        async for page in pages:
-            for session in page.clients:
-                yield session
+        async with aclosing(query.pages(lambda: 1)) as pages:
+            async for _, sessions in pages:
+                for session in sessions:
+                    yield session
 
     async def query_sessions(
         self,
         instance_id: str,
-        node_id: str | None = None,
+        node_id: str | Iterable[str] | None = None,
         *,
         fresh: bool = True,
-        timeout: float = _WAIT_SECONDS,
+        timeout: float = WAIT_SECONDS,
         headers: Mapping[str, str] | None = None,
     ) -> QueryResult:
-        """Query a node, or the whole instance, and read all sessions: scan, wait, all pages.
+        """Query one node, several, or the whole instance, and read all sessions.
 
-        Without a node, those nodes are queried that hold the sessions of the instance: its proxy
-        nodes if it has any, its data nodes otherwise. A node that fails does not hide the others.
-        Where another query of a node is running, this waits for that one.
+        Nodes are queried side by side: scan, wait, all pages. Without a node ID, those nodes are
+        queried that hold the sessions of the instance: its proxy nodes if it has any, its data
+        nodes otherwise. A node that fails, or that does not answer in time, does not hide the
+        others. If another query of a node is running, this waits for that one.
 
         Args:
             instance_id: ID of the instance.
-            node_id: ID of the node, or None for all that hold sessions.
-            fresh: True to query again; False to leave it at the lists that are saved, if any.
+            node_id: ID of a node, or several, or None for all that hold sessions.
+            fresh: True to query again; False to reuse saved lists, if there are any.
             timeout: Seconds that all of it may take.
             headers: Further headers to send.
 
         Returns:
-            The sessions node by node, with the time of each list and the nodes that failed.
+            The sessions of each node, with the time of its list, and the nodes that failed.
 
         Raises:
-            DcsSessionsError: The one node that was asked for, or every node, has failed.
-            JobFailedError: That node's query has failed.
-            WaitTimeoutError: That node's query did not end in time.
+            DcsSessionsError: Every node has failed; the error is that of the first one.
+            JobFailedError: The same, because its query failed.
+            WaitTimeoutError: The same, because its query did not end in time.
         """
-        return await self._query_nodes(
-            instance_id, node_id, fresh=fresh, reads=True, timeout=timeout, headers=headers
-        )
+        limits = self._limits(timeout, headers)
+        queries = await self._queries(instance_id, node_id, limits, fresh=fresh)
+        unfinished = len(queries)
+        concurrency = self._sender.options.concurrency
+
+        async def collect(query: _query.NodeQuery) -> NodeSessions:
+            nonlocal unfinished
+            try:
+                return await query.collect(lambda: max(1, concurrency // unfinished))
+            finally:
+                unfinished -= 1
+
+        return await self._gather(queries, collect)
+
+    async def query_pages(
+        self,
+        instance_id: str,
+        node_id: str | Iterable[str] | None = None,
+        *,
+        fresh: bool = True,
+        timeout: float = WAIT_SECONDS,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[NodeSessions]:
+        """Query as `query_sessions` does, and yield the sessions page by page, as they arrive.
+
+        Use it to begin before the slowest node has answered, or for lists that are too long to be
+        held in memory. Pages of one node come in order; those of several nodes are mixed.
+
+        Args:
+            instance_id: ID of the instance.
+            node_id: ID of a node, or several, or None for all that hold sessions.
+            fresh: True to query again; False to reuse saved lists, if there are any.
+            timeout: Seconds that all of it may take.
+            headers: Further headers to send.
+
+        Yields:
+            Up to 1,000 sessions of one node, or the error for which the node cannot be read, or not
+            any further.
+
+        Raises:
+            AuthenticationError: The credentials are not accepted.
+            PermissionDeniedError: The permission is missing.
+        """
+        limits = self._limits(timeout, headers)
+        queries = await self._queries(instance_id, node_id, limits, fresh=fresh)
+        streams = [query.stream() for query in queries]
+        async with aclosing(_query.merged(streams, self._sender.options.concurrency)) as pages:
+            async for page in pages:
+                yield page
 
     async def refresh_sessions(
         self,
         instance_id: str,
-        node_id: str | None = None,
+        node_id: str | Iterable[str] | None = None,
         *,
         fresh: bool = True,
-        timeout: float = _WAIT_SECONDS,
+        timeout: float = WAIT_SECONDS,
         headers: Mapping[str, str] | None = None,
     ) -> QueryResult:
-        """Query a node, or the whole instance, and leave the lists with the service.
+        """Query as `query_sessions` does, but leave the lists with the service.
 
-        It goes as `query_sessions` does, up to the reading. Read the lists with `iter_sessions`
-        where they are too long to be held in memory.
+        Read them with `iter_sessions` or `list_sessions`.
 
         Args:
             instance_id: ID of the instance.
-            node_id: ID of the node, or None for all that hold sessions.
-            fresh: True to query again; False to leave it at the lists that are saved, if any.
+            node_id: ID of a node, or several, or None for all that hold sessions.
+            fresh: True to query again; False to reuse saved lists, if there are any.
             timeout: Seconds that all of it may take.
             headers: Further headers to send.
 
@@ -494,13 +541,13 @@ class AsyncClient:
             The nodes with the time of each list, those that failed, and no sessions.
 
         Raises:
-            DcsSessionsError: The one node that was asked for, or every node, has failed.
-            JobFailedError: That node's query has failed.
-            WaitTimeoutError: That node's query did not end in time.
+            DcsSessionsError: Every node has failed; the error is that of the first one.
+            JobFailedError: The same, because its query failed.
+            WaitTimeoutError: The same, because its query did not end in time.
         """
-        return await self._query_nodes(
-            instance_id, node_id, fresh=fresh, reads=False, timeout=timeout, headers=headers
-        )
+        limits = self._limits(timeout, headers)
+        queries = await self._queries(instance_id, node_id, limits, fresh=fresh)
+        return await self._gather(queries, _query.NodeQuery.read_time)
 
     async def kill_sessions(
         self,
@@ -525,9 +572,9 @@ class AsyncClient:
             timeout: Seconds that the call may take, retries included.
             headers: Further headers to send.
         """
-        named = _operations.checked_addresses(addresses)
+        named = checked_ids("addresses", addresses)
         if named:
-            await self._raw.kill_sessions(
+            await self.raw.kill_sessions(
                 instance_id, node_id, named, timeout=timeout, headers=headers
             )
 
@@ -554,196 +601,72 @@ class AsyncClient:
         Returns:
             ID of the job, for `wait_for_job`.
         """
-        started = await self._raw.kill_all_sessions(
+        started = await self.raw.kill_all_sessions(
             instance_id, node_id, all_nodes=all_nodes, timeout=timeout, headers=headers
         )
         return started.parsed.job_id
 
     # How a query goes
 
-    async def _query_nodes(
+    def _limits(self, timeout: float, headers: Mapping[str, str] | None) -> _query.Limits:
+        deadline = Deadline(checked_seconds("timeout", timeout))
+        return _query.Limits(deadline, self._sender.options.timeout, headers)
+
+    async def _queries(
         self,
         instance_id: str,
-        node_id: str | None,
+        node_id: str | Iterable[str] | None,
+        limits: _query.Limits,
         *,
         fresh: bool,
-        reads: bool,
-        timeout: float,
-        headers: Mapping[str, str] | None,
-    ) -> QueryResult:
-        deadline = Deadline(checked_seconds("timeout", timeout))
-        if node_id is not None:
-            scans = [Scan(instance_id, node_id, None, fresh, reads)]
-        else:
-            nodes = await self.list_nodes(instance_id, timeout=deadline.seconds, headers=headers)
-            scans = [
-                Scan(instance_id, node.node_id, node, fresh, reads)
+    ) -> list[_query.NodeQuery]:
+        """Prepare the query of each node."""
+        if node_id is None:
+            nodes = await self.list_nodes(instance_id, **limits.options())
+            queries = [
+                _query.NodeQuery(self.raw, instance_id, node.node_id, limits, node, fresh)
                 for node in nodes_with_sessions(nodes)
             ]
-        return await self._query(scans, deadline, headers)
+        else:
+            node_ids = checked_ids("node_id", [node_id] if isinstance(node_id, str) else node_id)
+            queries = [
+                _query.NodeQuery(self.raw, instance_id, name, limits, fresh=fresh)
+                for name in dict.fromkeys(node_ids)
+            ]
+        if len(queries) > 1:
+            # One node is asked before all are: credentials that are refused are refused once, not
+            # once for each node. Five failures lock a key.
+            try:
+                await queries[0].look()
+            except (AuthenticationError, PermissionDeniedError):
+                raise
+            except DcsSessionsError:
+                pass  # it looks again when its turn comes
+        return queries
 
-    async def _query(
-        self, scans: list[Scan], deadline: Deadline, headers: Mapping[str, str] | None
+    async def _gather(
+        self,
+        queries: list[_query.NodeQuery],
+        work: Work[_query.NodeQuery, NodeSessions],
     ) -> QueryResult:
-        """Query all nodes side by side: one that is slow or dead must not keep the others."""
-        waiting = list(scans)
-        for pause in pauses(_POLL_SECONDS):
-            for scan in waiting:
-                try:
-                    await self._advance(scan, deadline, headers)
-                except (AuthenticationError, PermissionDeniedError):
-                    raise  # no node would do better, and five failures lock a key
-                except DcsSessionsError as error:
-                    scan.error = error
-            waiting = [scan for scan in waiting if not scan.over]
-            if not waiting:
-                break
-            if deadline.remaining() <= 0:
-                for scan in waiting:
-                    scan.error = WaitTimeoutError(scan.job_id, deadline.seconds)
-                break
-            await sleep(min(pause, deadline.remaining()))
-        failures = [scan.error for scan in scans if scan.error is not None]
-        if failures and len(failures) == len(scans):
+        """Do the same for all nodes side by side: one that is slow or dead must not stop others."""
+
+        async def attempt(query: _query.NodeQuery) -> NodeSessions:
+            try:
+                return await work(query)
+            except (AuthenticationError, PermissionDeniedError):
+                raise  # no node would do better
+            except DcsSessionsError as error:
+                return NodeSessions(query.node_id, query.node, None, [], error)
+
+        if len(queries) == 1:
+            results = {queries[0].node_id: await attempt(queries[0])}
+        else:
+            concurrency = self._sender.options.concurrency
+            async with AsyncSideBySide(attempt, iter(queries), lambda: concurrency) as done:
+                results = {query.node_id: result async for query, result in done}
+        nodes = [results[query.node_id] for query in queries]
+        failures = [node.error for node in nodes if node.error is not None and not node.sessions]
+        if failures and len(failures) == len(nodes):
             raise failures[0]
-        return QueryResult([scan.outcome() for scan in scans])
-
-    async def _advance(
-        self, scan: Scan, deadline: Deadline, headers: Mapping[str, str] | None
-    ) -> None:
-        """Take a query one step further, without waiting for anything but answers."""
-        if not scan.started:
-            scan.before = await self._list_time(scan, deadline, headers)
-            scan.started = True
-            await self._start(scan, deadline, headers)
-        elif scan.job_id is None and not scan.ready:
-            # Another query of the node was running. It has brought a new list, goes on, or failed.
-            scan.ready = scan.is_good(await self._list_time(scan, deadline, headers))
-            if not scan.ready:
-                await self._start(scan, deadline, headers)
-        if scan.job_id is not None and not scan.ready:
-            scan.ready = await self._has_ended(scan, scan.job_id, deadline, headers)
-        if scan.ready and not scan.reads:
-            scan.time = await self._list_time(scan, deadline, headers)
-            scan.over = True
-        elif scan.ready:
-            try:
-                await self._read(scan, deadline, headers)
-                scan.over = True
-            except SessionListChangedError:
-                scan.sessions.clear()  # somebody queried again: the next step reads that list
-
-    async def _start(
-        self, scan: Scan, deadline: Deadline, headers: Mapping[str, str] | None
-    ) -> None:
-        try:
-            scan.job_id = await self.scan_sessions(
-                scan.instance_id,
-                scan.node_id,
-                clean_cache=scan.fresh,
-                timeout=self._share(deadline),
-                headers=headers,
-            )
-        except BadRequestError as error:
-            if error.error_code != _BUSY:
-                raise
-
-    async def _has_ended(
-        self,
-        scan: Scan,
-        job_id: str,
-        deadline: Deadline,
-        headers: Mapping[str, str] | None,
-    ) -> bool:
-        """Tell whether the list is there: by the job, or by the list where no job is shown."""
-        if not scan.by_time:
-            try:
-                return await self._poll(job_id, deadline, headers) is not None
-            except (NotFoundError, BadRequestError):
-                # No source shows that the service answers for the jobs of queries.
-                scan.by_time = True
-        return scan.is_good(await self._list_time(scan, deadline, headers))
-
-    async def _list_time(
-        self, scan: Scan, deadline: Deadline, headers: Mapping[str, str] | None
-    ) -> str | None:
-        """Give the time of the saved list, or None when there is no list to be read."""
-        try:
-            page = await self.list_sessions(
-                scan.instance_id,
-                scan.node_id,
-                limit=1,
-                timeout=self._share(deadline),
-                headers=headers,
-            )
-        except (ServerError, BadRequestError) as error:
-            # 500 before the first query, and 400 with DCS.4957 while that one is running.
-            if isinstance(error, BadRequestError) and error.error_code != _BUSY:
-                raise
-            return None
-        return page.time
-
-    async def _read(
-        self, scan: Scan, deadline: Deadline, headers: Mapping[str, str] | None
-    ) -> None:
-        pages = self._pages(
-            scan.instance_id,
-            scan.node_id,
-            _PAGE_SIZE,
-            timeout=self._share(deadline),
-            headers=headers,
-        )
-        async for page in pages:
-            scan.sessions.extend(page.clients)
-            scan.time = page.time
-
-    async def _pages(
-        self,
-        instance_id: str,
-        node_id: str,
-        page_size: int,
-        *,
-        addr: str | None = None,
-        sort: str | None = None,
-        order: str | None = None,
-        timeout: float | None,
-        headers: Mapping[str, str] | None,
-    ) -> AsyncIterator[SessionPage]:
-        offset = 0
-        listed: str | None = None
-        while True:
-            page = await self.list_sessions(
-                instance_id,
-                node_id,
-                offset=offset,
-                limit=page_size,
-                addr=addr,
-                sort=sort,
-                order=order,
-                timeout=timeout,
-                headers=headers,
-            )
-            if listed is not None and page.time != listed:
-                msg = f"the list of node {node_id} is now of {page.time}, no longer of {listed}"
-                raise SessionListChangedError(msg)
-            listed = page.time
-            yield page
-            offset += len(page.clients)
-            if offset >= page.count or not page.clients:
-                return
-
-    async def _poll(
-        self, job_id: str, deadline: Deadline, headers: Mapping[str, str] | None
-    ) -> Job | None:
-        """Give the job if it has succeeded, None if it has not ended."""
-        job = await self.get_job(job_id, timeout=self._share(deadline), headers=headers)
-        if job.status == "FAIL":
-            raise JobFailedError(job)
-        return job if job.status == "SUCCESS" else None
-
-    def _share(self, deadline: Deadline) -> float:
-        """Give the seconds that one call may take of those that waiting has left.
-
-        At least one, lest the last look at a job is bound to fail for want of time.
-        """
-        return max(1.0, min(self._raw.options.timeout, deadline.remaining()))
+        return QueryResult(nodes)

@@ -311,7 +311,7 @@ def _set(victims: Iterable[_Victim], result: str, reason: str) -> None:
 
 def _cannot_have_ended(error: DcsSessionsError) -> bool:
     if isinstance(error, ApiConnectionError):
-        return not error.arrived
+        return not error.may_have_arrived
     return isinstance(
         error,
         AuthenticationError

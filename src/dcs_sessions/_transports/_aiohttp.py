@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import io
-from typing import TYPE_CHECKING
+import os
+import socket
+import weakref
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import yarl
@@ -22,11 +25,13 @@ from dcs_sessions._wire import Reply
 if TYPE_CHECKING:
     import ssl
 
+    from aiohttp import ClientRequest
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+
     from dcs_sessions._deadline import Deadline
     from dcs_sessions._transports._exchange import TransportConfig
     from dcs_sessions._wire import Request
-
-sleep = asyncio.sleep
 
 # Errors before the last byte of the request was written to a connection.
 _NOT_SENT = (
@@ -37,13 +42,75 @@ _NOT_SENT = (
     aiohttp.InvalidURL,
 )
 
-
 # aiohttp writes bytes in one go, and warns that more of them keep the event loop waiting.
 _PIECE_BYTES = 2**20
 
+# Sessions that a child process has inherited. Python must not destroy them there: they would say
+# goodbye on connections that the parent uses.
+_INHERITED: Final[list[_Pool]] = []
 
-def _in_pieces(body: bytes) -> bytes | io.BytesIO | None:
-    return io.BytesIO(body) if len(body) > _PIECE_BYTES else body or None
+
+class _Connector(aiohttp.TCPConnector):
+    """Opens connections, and does not use one again that something has arrived on.
+
+    Bytes that follow an answer belong to no request. The next one would take them for its answer.
+    """
+
+    async def connect(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: Any,  # noqa: ASYNC109 - as the base class has it
+    ) -> Connection:
+        """Return a connection that nothing has arrived on since its last answer."""
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            if connection.protocol is None or not connection.protocol.should_close:
+                return connection
+            connection.close()
+
+
+class _Pool:
+    """The connections of one process and event loop."""
+
+    def __init__(self, config: TransportConfig) -> None:
+        self.process = os.getpid()
+        self.loop = asyncio.get_running_loop()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._sessions = {
+            alone: aiohttp.ClientSession(
+                connector=_Connector(
+                    limit=config.max_connections, force_close=alone, socket_factory=self._socket
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                skip_auto_headers=("Accept", "Content-Type", "User-Agent"),
+                read_bufsize=2**20,
+            )
+            for alone in (False, True)
+        }
+
+    def _socket(self, address: tuple[Any, ...]) -> socket.socket:
+        made = socket.socket(*address[:3])
+        self._sockets.add(made)
+        return made
+
+    def session(self, *, alone: bool) -> aiohttp.ClientSession:
+        """Return what to send with; if alone, it opens a connection for each request."""
+        return self._sessions[alone]
+
+    def leave(self) -> None:
+        """Leave the connections to the parent process, without a word to the server."""
+        _INHERITED.append(self)
+        with socket.socket() as unconnected:
+            for inherited in self._sockets:
+                if inherited.fileno() >= 0:
+                    os.dup2(unconnected.fileno(), inherited.fileno())
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for session in self._sessions.values():
+            await session.close()
 
 
 class AsyncTransport:
@@ -51,31 +118,25 @@ class AsyncTransport:
 
     def __init__(self, config: TransportConfig) -> None:
         self._config = config
-        self._session: aiohttp.ClientSession | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pool: _Pool | None = None
         self._ssl: ssl.SSLContext | None = None
         self._proxies: dict[str, str | None] = {}
 
-    def _open(self) -> aiohttp.ClientSession:
-        """Give the session, which has to be made inside the event loop that it serves."""
-        loop = asyncio.get_running_loop()
-        if self._session is None:
-            connector = aiohttp.TCPConnector(limit=self._config.max_connections)
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                skip_auto_headers=("Accept", "Content-Type", "User-Agent"),
-                read_bufsize=2**20,
-            )
-            self._loop = loop
-        elif self._loop is not loop:
+    def _open(self) -> _Pool:
+        """Return the pool, which has to be made inside the event loop that it serves."""
+        pool = self._pool
+        if pool is not None and pool.process != os.getpid():
+            pool.leave()
+            pool = None
+        if pool is None:
+            pool = self._pool = _Pool(self._config)
+        elif pool.loop is not asyncio.get_running_loop():
             msg = "this AsyncClient belongs to another event loop: make one for each loop"
             raise ConfigurationError(msg)
-        return self._session
+        return pool
 
     def _trust(self, request: Request) -> ssl.SSLContext | bool:
-        """Give what to trust, which takes a while to load and is not needed for plain HTTP."""
+        """Return what to trust, which takes a while to load and is not needed for plain HTTP."""
         if self._ssl is None and request.origin.startswith("https:"):
             self._ssl = trust(self._config.verify)
         return self._ssl or True
@@ -105,18 +166,24 @@ class AsyncTransport:
         timeout = aiohttp.ClientTimeout(
             total=left,
             sock_connect=min(left, _exchange.CONNECT_SECONDS),
+            sock_read=min(left, _exchange.SILENCE_SECONDS),
         )
+        body = request.body
         try:
-            async with self._open().request(
-                request.method,
-                yarl.URL(request.url, encoded=True),
-                headers=request.headers,
-                data=_in_pieces(request.body),
-                allow_redirects=False,
-                proxy=self._proxy_for(request),
-                ssl=self._trust(request),
-                timeout=timeout,
-            ) as response:
+            async with (
+                self._open()
+                .session(alone=request.alone)
+                .request(
+                    request.method,
+                    yarl.URL(request.url, encoded=True),
+                    headers=request.headers,
+                    data=io.BytesIO(body) if len(body) > _PIECE_BYTES else body or None,
+                    allow_redirects=False,
+                    proxy=self._proxy_for(request),
+                    ssl=self._trust(request),
+                    timeout=timeout,
+                ) as response
+            ):
                 chunks: list[bytes] = []
                 size = 0
                 async for chunk in response.content.iter_any():
@@ -126,16 +193,17 @@ class AsyncTransport:
                         raise _exchange.too_large(request)
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
             arrived = not isinstance(error, _NOT_SENT)
-            raise _exchange.too_late(request, left, arrived=arrived) from bare(error)
+            seconds = min(left, _exchange.SILENCE_SECONDS)
+            raise _exchange.too_late(request, seconds, may_have_arrived=arrived) from bare(error)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             arrived = not isinstance(error, _NOT_SENT)
             why = str(error) or type(error).__name__
-            raise _exchange.broken(request, why, arrived=arrived) from bare(error)
+            raise _exchange.broken(request, why, may_have_arrived=arrived) from bare(error)
         headers = {name.lower(): value for name, value in response.headers.items()}
-        body = _exchange.decode_body(request, headers.get("content-encoding"), b"".join(chunks))
-        return Reply(response.status, headers, body)
+        decoded = _exchange.decode_body(request, headers.get("content-encoding"), b"".join(chunks))
+        return Reply(response.status, headers, decoded)
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
+        if self._pool is not None:
+            await self._pool.close()

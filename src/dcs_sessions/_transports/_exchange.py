@@ -77,15 +77,17 @@ def decode_body(request: Request, encoding: str | None, raw: bytes) -> bytes:
     return body
 
 
-def broken(request: Request, why: object, *, arrived: bool = True) -> ApiConnectionError:
+def broken(request: Request, why: object, *, may_have_arrived: bool = True) -> ApiConnectionError:
     """Make the error of a connection that broke, or could not be made."""
-    return ApiConnectionError(f"{request.method} {request.url}: {why}", arrived=arrived)
+    return ApiConnectionError(
+        f"{request.method} {request.url}: {why}", may_have_arrived=may_have_arrived
+    )
 
 
-def too_late(request: Request, seconds: float, *, arrived: bool = True) -> ApiTimeoutError:
+def too_late(request: Request, seconds: float, *, may_have_arrived: bool = True) -> ApiTimeoutError:
     """Make the error of an answer that did not come in time."""
     msg = f"{request.method} {request.url}: no answer within {round(seconds, 2):g} s"
-    return ApiTimeoutError(msg, arrived=arrived)
+    return ApiTimeoutError(msg, may_have_arrived=may_have_arrived)
 
 
 def too_large(request: Request) -> ApiConnectionError:

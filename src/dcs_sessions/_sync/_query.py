@@ -1,0 +1,336 @@
+# Made from _async/_query.py by `make generate`: do not edit.
+"""How a node is queried: list time, scan, wait, read.
+
+Edited in `_async/_query.py`; `_sync/_query.py` is made from it by `make generate`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
+
+import attrs
+
+from dcs_sessions._errors import (
+    ApiTimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    DcsSessionsError,
+    JobFailedError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServerError,
+    SessionListChangedError,
+    SessionListError,
+    WaitTimeoutError,
+)
+from dcs_sessions._options import ListOptions
+from dcs_sessions._results import NodeSessions
+from dcs_sessions._transports._threads import SideBySide, sleep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from typing import Self
+
+    from dcs_sessions._deadline import Deadline
+    from dcs_sessions._options import CallOptions
+    from dcs_sessions._sync._raw import RawClient
+    from dcs_sessions_api.models import Job, Node, Session, SessionPage
+
+T = TypeVar("T")
+
+PAGE_SIZE: Final = 1000
+# Seconds between two looks at a job that has taken a while.
+POLL_SECONDS: Final = 2.0
+# "A job is still running": another query of the same node.
+_BUSY: Final = "DCS.4957"
+# No node holds as many. A service that counts more would have us read for ever.
+_MOST_SESSIONS: Final = 10_000_000
+# How often a list is read from the start, because somebody has queried the node again.
+_READS: Final = 5
+_END: Final = object()
+
+
+def pauses(longest: float) -> Iterator[float]:
+    """Yield the seconds between looks at a job: short at first, because most jobs end soon."""
+    pause = 0.05
+    while True:
+        yield min(pause, longest)
+        pause = min(pause * 1.6, longest)
+
+
+@attrs.frozen
+class Limits:
+    """The time that several calls have together.
+
+    Attributes:
+        deadline: When all of them must be over.
+        call: Seconds that one call may take, retries included.
+        headers: Further headers of every request.
+    """
+
+    deadline: Deadline
+    call: float
+    headers: Mapping[str, str] | None
+
+    def options(self) -> CallOptions:
+        """Return the options of the next call.
+
+        Raises:
+            ApiTimeoutError: No time is left.
+        """
+        left = self.deadline.remaining()
+        if left <= 0:
+            msg = f"no time left of {self.deadline.seconds:g} s"
+            raise ApiTimeoutError(msg, may_have_arrived=False)
+        return {"timeout": min(left, self.call), "headers": self.headers}
+
+    def pause(self, seconds: float) -> None:
+        """Wait, but not for longer than there is time."""
+        sleep(min(seconds, self.deadline.remaining()))
+
+
+def wait_for_job(
+    raw: RawClient, job_id: str, limits: Limits, interval: float = POLL_SECONDS
+) -> Job:
+    """Wait until a job has succeeded.
+
+    Raises:
+        JobFailedError: The job has failed.
+        WaitTimeoutError: The job did not end in time.
+    """
+    for pause in pauses(interval):
+        try:
+            job = (raw.get_job(job_id, **limits.options())).parsed
+        except ApiTimeoutError as error:
+            if limits.deadline.remaining() > 0:
+                raise
+            raise WaitTimeoutError(job_id, limits.deadline.seconds) from error
+        if job.status == "FAIL":
+            raise JobFailedError(job)
+        if job.status == "SUCCESS":
+            return job
+        limits.pause(pause)
+    raise AssertionError  # the pauses have no end
+
+
+@attrs.define(eq=False)
+class NodeQuery:
+    """The query of one node.
+
+    Attributes:
+        raw: Client to call with.
+        instance_id: ID of the instance.
+        node_id: ID of the node.
+        limits: The time that it has.
+        node: Description of the node, or None.
+        fresh: Whether a list that was saved before is not good enough.
+        page_size: How many sessions to read with one call.
+        chosen: Filter and order of the list.
+        time: Time of the list, once its first page has been read.
+    """
+
+    raw: RawClient
+    instance_id: str
+    node_id: str
+    limits: Limits
+    node: Node | None = None
+    fresh: bool = True
+    page_size: int = PAGE_SIZE
+    chosen: ListOptions = attrs.field(factory=lambda: ListOptions())
+    time: str | None = None
+    _before: str | None = None
+    _looked: bool = False
+
+    def collect(self, ahead: Callable[[], int]) -> NodeSessions:
+        """Query the node, and read its list into memory, up to `ahead` pages at a time."""
+        self.refresh()
+        for attempt in range(_READS):
+            pages: dict[int, list[Session]] = {}
+            problem: SessionListError | None = None
+            try:
+                with closing(self.pages(ahead)) as found:
+                    for offset, page in found:
+                        pages[offset] = page  # noqa: PERF403 - kept if the next one fails
+            except SessionListChangedError:
+                if attempt == _READS - 1:
+                    raise
+                continue
+            except SessionListError as error:
+                problem = error
+            sessions = [session for _, page in sorted(pages.items()) for session in page]
+            return NodeSessions(self.node_id, self.node, self.time, sessions, problem)
+        raise AssertionError  # the last attempt returns or raises
+
+    def stream(self) -> Generator[NodeSessions, None]:
+        """Query the node, and yield its list page by page, then why the rest could not be read."""
+        try:
+            self.refresh()
+            with closing(self.pages(_one)) as found:
+                for _, sessions in found:
+                    yield NodeSessions(self.node_id, self.node, self.time, sessions)
+        except (AuthenticationError, PermissionDeniedError):
+            raise  # no node would do better
+        except DcsSessionsError as error:
+            yield NodeSessions(self.node_id, self.node, None, [], error)
+
+    def refresh(self) -> None:
+        """Have the service make the list, and wait until it is there.
+
+        Where nothing is slow, that takes three calls: list time, scan and job. Reading takes one
+        more for each page.
+        """
+        self.look()
+        job_id: str | None = None
+        job_is_shown = True
+        try:
+            job_id = self._scan()
+            for pause in pauses(POLL_SECONDS):
+                if job_id is not None and job_is_shown:
+                    try:
+                        wait_for_job(self.raw, job_id, self.limits)
+                    except (NotFoundError, BadRequestError):
+                        job_is_shown = False  # no source says that the jobs of scans are
+                    else:
+                        return
+                else:
+                    self.limits.pause(pause)
+                time = self._list_time()
+                if time is not None and (time != self._before or not self.fresh):
+                    self.time = time
+                    return
+                if job_id is None:
+                    # The other query is still running, or it has failed.
+                    job_id = self._scan()
+        except ApiTimeoutError as error:
+            if self.limits.deadline.remaining() > 0:
+                raise
+            raise WaitTimeoutError(job_id, self.limits.deadline.seconds) from error
+
+    def look(self) -> None:
+        """Note the time of the saved list. Where no job is shown, only a change tells a new one."""
+        if not self._looked:
+            self._before = self._list_time()
+            self._looked = True
+
+    def read_time(self) -> NodeSessions:
+        """Query the node, and leave the list with the service."""
+        self.refresh()
+        if self.time is None:
+            self.time = (self._page(0, 1)).time
+        return NodeSessions(self.node_id, self.node, self.time, [])
+
+    def _scan(self) -> str | None:
+        """Start the scan and return its job; None while another query of the node is running."""
+        try:
+            started = self.raw.scan_sessions(
+                self.instance_id, self.node_id, clean_cache=self.fresh, **self.limits.options()
+            )
+        except BadRequestError as error:
+            if error.error_code != _BUSY:
+                raise
+            return None
+        return started.parsed.job_id
+
+    def _list_time(self) -> str | None:
+        """Return the time of the saved list, or None if there is none that can be read."""
+        try:
+            return (self._page(0, 1)).time
+        except ServerError:
+            return None  # 500 before the first query
+        except BadRequestError as error:
+            if error.error_code != _BUSY:
+                raise
+            return None
+
+    def _page(self, offset: int, limit: int) -> SessionPage:
+        options: ListOptions = {**self.chosen, **self.limits.options()}
+        options["offset"], options["limit"] = offset, limit
+        return (self.raw.list_sessions(self.instance_id, self.node_id, **options)).parsed
+
+    def pages(self, ahead: Callable[[], int]) -> Generator[tuple[int, list[Session]], None]:
+        """Read the saved list, and yield the offset of each page and its sessions.
+
+        Args:
+            ahead: Returns how many pages to read side by side after the first. With 1, they come in
+                order, and there are two in memory: one that has been yielded, and the next.
+
+        Raises:
+            SessionListChangedError: Somebody has queried the node again.
+            SessionListError: The pages contradict each other, or some sessions are missing.
+        """
+        name = f"the list of node {self.node_id}"
+        first = self._page(0, self.page_size)
+        self.time, count, size = first.time, first.count, len(first.clients)
+        if not 0 <= count <= _MOST_SESSIONS:
+            msg = f"{name} cannot have {count} sessions"
+            raise SessionListError(msg)
+        received = 0
+
+        def check(page: SessionPage, offset: int) -> list[Session]:
+            nonlocal received
+            found = len(page.clients)
+            if page.time != self.time:
+                msg = f"{name} is now of {page.time}, no longer of {self.time}"
+                raise SessionListChangedError(msg)
+            if page.count != count:
+                msg = f"{name} has {page.count} sessions now, {count} before"
+                raise SessionListChangedError(msg)
+            if found > self.page_size or offset + found > count:
+                msg = f"{name} has more sessions than the {count} that the service counts"
+                raise SessionListError(msg)
+            received += found
+            return page.clients
+
+        def read(offset: int) -> SessionPage:
+            return self._page(offset, self.page_size)
+
+        offsets = iter(range(size, count, size)) if size else iter(())
+        with SideBySide(read, offsets, ahead) as rest:
+            sessions = check(first, 0)
+            rest.start()
+            yield 0, sessions
+            for offset, page in rest:
+                yield offset, check(page, offset)
+                if not page.clients:
+                    break  # there will be no more
+        if received < count:
+            msg = f"{name} has {received} of the {count} sessions that the service counts"
+            raise SessionListError(msg)
+
+
+def _one() -> int:
+    return 1
+
+
+def merged(streams: Iterable[Generator[T, None]], concurrency: int) -> Generator[T, None]:
+    """Iterate over several generators side by side, and yield what each yields as it comes."""
+    everything = list(streams)
+    waiting = _Waiting(everything)
+    try:
+        with SideBySide(_step, waiting, lambda: concurrency) as side_by_side:
+            for stream, item in side_by_side:
+                if item is not _END:
+                    waiting.append(stream)
+                    yield cast("T", item)
+    finally:
+        for stream in everything:
+            with suppress(ValueError):  # a thread that could not be interrupted is still in it
+                stream.close()
+
+
+def _step(stream: Generator[T, None]) -> T | object:
+    return next(stream, _END)
+
+
+class _Waiting(deque[T], Generic[T]):
+    """An iterator over what is in the queue at the moment; there may be more later."""
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        if not self:
+            raise StopIteration
+        return self.popleft()

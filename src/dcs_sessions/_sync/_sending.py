@@ -1,0 +1,185 @@
+# Made from _async/_sending.py by `make generate`: do not edit.
+"""Sends calls: finds the project, authenticates, retries, paces and logs.
+
+Edited in `_async/_sending.py`; `_sync/_sending.py` is made from it by `make generate`.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import platform
+import time
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+import attrs
+
+from dcs_sessions import _contract, _operations
+from dcs_sessions._auth import advance
+from dcs_sessions._deadline import Deadline
+from dcs_sessions._errors import (
+    ApiConnectionError,
+    ConfigurationError,
+    ServerError,
+    ThrottledError,
+)
+from dcs_sessions._options import Options, checked_headers, checked_seconds
+from dcs_sessions._retry import Pace, seconds_until_retry
+from dcs_sessions._tracing import span
+from dcs_sessions._transports._threads import sleep
+from dcs_sessions._wire import Reply, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dcs_sessions._operations import Call
+    from dcs_sessions._results import Response
+    from dcs_sessions._transports._h11 import SyncTransport
+
+T = TypeVar("T")
+
+_log: Final = logging.getLogger("dcs_sessions")
+
+
+@functools.cache
+def _user_agent() -> str:
+    """Return the User-Agent header of all requests."""
+    return f"dcs-sessions/{_contract.version()} python/{platform.python_version()}"
+
+
+@attrs.frozen
+class Sender:
+    """Sends calls over the connections of a transport.
+
+    Attributes:
+        options: Configuration of the client.
+        transport: Sends one request. Copies of a client share it.
+        projects: Project IDs that were looked up, by region. Copies share them.
+        pace: How fast calls may follow each other. Copies share it.
+    """
+
+    options: Options
+    transport: SyncTransport
+    projects: dict[str, str] = attrs.field(factory=dict[str, str])
+    pace: Pace = attrs.field(factory=Pace)
+
+    def with_options(self, options: Options) -> Self:
+        """Return a copy with other options."""
+        return attrs.evolve(self, options=options)
+
+    def send(
+        self,
+        build: Callable[..., Call[T]],
+        *arguments: object,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        **more: object,
+    ) -> Response[T]:
+        """Send the call of one operation, again if that may help, and read the answer.
+
+        Args:
+            build: Function of `_operations` that builds the call.
+            *arguments: Its arguments after the project ID.
+            timeout: Seconds that the call may take, retries included; by default those of the
+                options.
+            headers: Headers in addition to those of the options.
+            **more: Its keyword arguments.
+        """
+        project_id = self.options.project_id
+        if project_id is None:
+            build("unknown", *arguments, **more)  # nothing is sent if an argument is wrong
+            project_id = self._find_project()
+        return self._call(build(project_id, *arguments, **more), timeout, headers)
+
+    def _find_project(self) -> str:
+        """Look the project ID up, the first time."""
+        region = self.options.region
+        if region is None:
+            msg = "give project_id=, or region= to look it up"
+            raise ConfigurationError(msg)
+        found = self.projects.get(region)
+        if found is None:
+            call = _operations.find_project(region)
+            found = (self._call(call, None, None)).parsed
+            self.projects[region] = found
+        return found
+
+    def _call(
+        self, call: Call[T], timeout: float | None, headers: Mapping[str, str] | None
+    ) -> Response[T]:
+        options = self.options
+        seconds = options.timeout if timeout is None else checked_seconds("timeout", timeout)
+        deadline = Deadline(seconds)
+        sent = {**options.headers, **checked_headers(headers)} if headers else options.headers
+        attempt = 1
+        with span(call.operation):
+            while True:
+                # A call that ends sessions is sent at once: it names what was seen just now.
+                wait = self.pace.turn() if call.repeatable else 0.0
+                if 0 < wait < deadline.remaining():
+                    sleep(wait)
+                try:
+                    response = call.response(self._exchange(call, deadline, sent))
+                except (ApiConnectionError, ServerError, ThrottledError) as error:
+                    pause = seconds_until_retry(
+                        options.retry, error, attempt, repeatable=call.repeatable
+                    )
+                    if isinstance(error, ThrottledError):
+                        self.pace.throttled(pause or error.retry_after or 0.0)
+                    if pause is None or pause >= deadline.remaining():
+                        raise
+                    attempt += 1
+                    _log.info("attempt %d in %.1f s: %s", attempt, pause, error)
+                else:
+                    self.pace.answered()
+                    return response
+                sleep(pause)
+
+    def _exchange(self, call: Call[T], deadline: Deadline, headers: Mapping[str, str]) -> Reply:
+        """Send one request, and those that its authentication needs, and return the answer."""
+        options = self.options
+        request = Request(
+            call.method,
+            (options.identity_origin if call.project_id is None else options.origin) or "",
+            call.target,
+            {
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": _user_agent(),
+                **headers,
+            },
+            call.body,
+            alone=not call.repeatable,
+        )
+        if call.body:
+            request.headers["Content-Type"] = "application/json"
+        if call.project_id is not None:
+            request.headers["X-Project-Id"] = call.project_id
+        flow = options.auth.flow(request)
+        outgoing = next(flow)
+        while True:
+            started = time.perf_counter()
+            news: Reply | ApiConnectionError
+            try:
+                news = self.transport.send(outgoing, deadline)
+            except ApiConnectionError as error:
+                _log.info("%s", error)
+                news = error
+            else:
+                if _log.isEnabledFor(logging.DEBUG):
+                    milliseconds = (time.perf_counter() - started) * 1000
+                    _log.debug(
+                        "%s %s -> %d in %.0f ms, request %s",
+                        outgoing.method,
+                        outgoing.url,
+                        news.status,
+                        milliseconds,
+                        news.request_id,
+                    )
+            following = advance(flow, news)
+            if following is not None:
+                outgoing = following
+            elif isinstance(news, Reply):
+                return news
+            else:
+                raise news  # the authentication has nothing to say to it

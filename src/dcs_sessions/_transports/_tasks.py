@@ -1,0 +1,78 @@
+"""Waiting, and running calls side by side, in tasks: for the async client.
+
+`_threads.py` has the same names for the sync client. The client itself is written once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+T = TypeVar("T")
+R = TypeVar("R")
+Work: TypeAlias = Callable[[T], Coroutine[Any, Any, R]]
+
+sleep = asyncio.sleep
+
+
+class AsyncSideBySide(Generic[T, R]):
+    """Calls a function for each item, in tasks, and iterates over the results as they come.
+
+    A task is started before a result is returned, so that one more call is under way while the
+    caller is busy with that result. What is still running when the block is left is cancelled.
+
+    Args:
+        function: Called with one item.
+        items: Taken one by one. More may appear while results are being read.
+        limit: Returns how many calls may be under way; asked before each.
+    """
+
+    def __init__(
+        self,
+        function: Work[T, R],
+        items: Iterable[T],
+        limit: Callable[[], int],
+    ) -> None:
+        self._function = function
+        self._items = items
+        self._limit = limit
+        self._done: asyncio.Queue[asyncio.Task[R]] = asyncio.Queue()
+        self._running: dict[asyncio.Task[R], T] = {}
+
+    async def __aenter__(self) -> Self:
+        """Return the object itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Cancel the calls that are under way."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def __aiter__(self) -> Self:
+        """Return the object itself."""
+        return self
+
+    async def __anext__(self) -> tuple[T, R]:
+        """Return the next item that is done, with its result; raise what its call raised."""
+        self.start()
+        if not self._running:
+            raise StopAsyncIteration
+        task = await self._done.get()
+        item = self._running.pop(task)
+        result = task.result()
+        self.start()
+        return item, result
+
+    def start(self) -> None:
+        """Start calls, as far as there are items and the limit allows."""
+        for item in self._items if len(self._running) < self._limit() else ():
+            task = asyncio.create_task(self._function(item))
+            task.add_done_callback(self._done.put_nowait)
+            self._running[task] = item
+            if len(self._running) >= self._limit():
+                break
