@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from contextlib import nullcontext
+from collections import Counter
+from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,8 +14,7 @@ import click
 from dcs_sessions._cli import _console, _failures
 from dcs_sessions._cli._output import Column, Row, duration, size
 from dcs_sessions._cli._printable import is_missing, printable
-from dcs_sessions._deadline import Deadline
-from dcs_sessions._errors import AuthenticationError, DcsSessionsError, PermissionDeniedError
+from dcs_sessions._errors import DcsSessionsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -245,53 +245,79 @@ def node_options(command: F) -> F:
 
 @attrs.define
 class Lists:
-    """The lists of some nodes, and the nodes that failed.
+    """The sessions of some nodes, and the nodes that failed.
+
+    Iterate over it to read the sessions. If they are streamed, that works once, and `nodes` and
+    `failures` are complete afterwards.
 
     Attributes:
-        client: Client to read with.
-        instance_id: ID of the instance.
-        held: Whether the sessions are in memory, or read from the service as they are wanted.
-        nodes: The nodes that answered.
         failures: ID of each node that failed, and why.
-        warn: Where to say so.
     """
 
-    client: Client
-    instance_id: str
-    held: bool
-    warn: Callable[[str], None] = _console.warn
-    nodes: list[NodeSessions] = attrs.field(factory=list["NodeSessions"])
+    _warn: Callable[[str], None]
+    _pages: Iterable[NodeSessions] = ()
+    _nodes: dict[str, NodeSessions] = attrs.field(factory=dict[str, "NodeSessions"])
+    _counts: Counter[str] = attrs.field(factory=Counter[str])
     failures: list[tuple[str, DcsSessionsError]] = attrs.field(
         factory=list[tuple[str, DcsSessionsError]]
     )
 
     def __iter__(self) -> Iterator[tuple[NodeSessions, Session]]:
-        """Give the sessions, node by node."""
-        for node in self.nodes:
+        """Yield the sessions, each with its node."""
+        for page in self._pages:
+            for session in page.sessions:
+                yield page, session
+
+    @property
+    def nodes(self) -> list[NodeSessions]:
+        """The nodes that answered, each with the time of its list."""
+        return list(self._nodes.values())
+
+    def hold(self, nodes: Sequence[NodeSessions]) -> None:
+        """Keep what has been read of all nodes."""
+        self._pages = nodes
+        for node in nodes:
+            self._add(node)
+
+    def stream(self, pages: Iterable[NodeSessions], started: Callable[[], None]) -> None:
+        """Read pages as their sessions are wanted; call `started` when the first one is there."""
+
+        def noted() -> Iterator[NodeSessions]:
+            # What to say of a node that failed waits: if all fail, that is the error.
+            failed: list[NodeSessions] = []
             try:
-                for session in self._sessions(node):
-                    yield node, session
-            except (AuthenticationError, PermissionDeniedError):
-                raise
-            except DcsSessionsError as error:
-                self.fail(node.node_id, error, "was read in part only")
+                for page in pages:
+                    started()
+                    if page.error is not None and not self._nodes:
+                        failed.append(page)
+                        continue
+                    self._add(page)
+                    while failed:
+                        self._add(failed.pop())
+                    yield page
+            finally:
+                started()
+            if failed and failed[0].error is not None:
+                raise failed[0].error
 
-    def _sessions(self, node: NodeSessions) -> Iterable[Session]:
-        if self.held:
-            return node.sessions
-        return self.client.iter_sessions(self.instance_id, node.node_id)
+        self._pages = noted()
 
-    def fail(self, node_id: str, error: DcsSessionsError, what: str = "failed") -> None:
-        """Take note of a node that failed, and say so."""
-        self.failures.append((node_id, error))
-        self.warn(f"node {node_id} {what}: {_failures.what_happened(error)}")
-        self.warn(_failures.what_to_do(error))
+    def _add(self, page: NodeSessions) -> None:
+        if page.error is None or page.sessions:
+            self._nodes.setdefault(page.node_id, page)
+            self._counts[page.node_id] += len(page.sessions)
+        if page.error is not None:
+            known = page.node_id in self._nodes
+            self.failures.append((page.node_id, page.error))
+            what = "was read in part only" if known else "failed"
+            self._warn(f"node {page.node_id} {what}: {_failures.what_happened(page.error)}")
+            self._warn(_failures.what_to_do(page.error))
 
     def describe(self) -> None:
-        """Say of what time the lists are."""
+        """Print the time of each list, and how many sessions of it have been read."""
         for node in self.nodes:
-            held = f", {len(node.sessions)} sessions" if self.held else ""
-            _console.note(f"node {node.node_id}: list of {printable(node.time)}{held}")
+            count = self._counts[node.node_id]
+            _console.note(f"node {node.node_id}: list of {printable(node.time)}, {count} sessions")
 
     def end(self) -> None:
         """End the command with the code for "partly done", if some nodes failed."""
@@ -315,37 +341,26 @@ def query_lists(
         client: Client to query with.
         instance_id: ID of the instance.
         node_ids: IDs of the nodes.
-        fresh: Whether lists that are saved will not do.
-        held: Whether to read the sessions into memory at once.
+        fresh: Whether saved lists are not good enough.
+        held: Whether to read all sessions into memory now, or as they are wanted.
         seconds: How long it may take.
-        warn: Where to speak of nodes that fail, if stderr is not to be touched.
+        warn: Function to report nodes that fail with, if not to stderr.
 
     Raises:
-        DcsSessionsError: Every node has failed.
+        DcsSessionsError: Every node has failed. If the sessions are not held, reading them raises.
     """
-    deadline = Deadline(seconds)
-    lists = Lists(client, instance_id, held, warn=warn or _console.warn)
-    query = client.query_sessions if held else client.refresh_sessions
+    lists = Lists(warn or _console.warn)
     what = f"{len(node_ids)} nodes" if len(node_ids) > 1 else "a node" if node_ids else "the nodes"
     doing = f"Querying {what} of {instance_id}" if fresh else f"Reading {what} of {instance_id}"
-    with _console.progress(doing) if warn is None else nullcontext():
-        # Several that are named are queried one by one: a long list of them is rare.
-        for node_id in dict.fromkeys(node_ids) or (None,):
-            left = max(1.0, deadline.remaining())
-            try:
-                found = query(instance_id, node_id, fresh=fresh, timeout=left).nodes
-            except (AuthenticationError, PermissionDeniedError):
-                raise
-            except DcsSessionsError as error:
-                if len(node_ids) <= 1:
-                    raise
-                lists.fail(node_id or "", error)
-                continue
-            for node in found:
-                if node.error is None:
-                    lists.nodes.append(node)
-                else:
-                    lists.fail(node.node_id, node.error)
-    if not lists.nodes and lists.failures:
-        raise lists.failures[0][1]
+    with ExitStack() as stack:
+        if warn is None:
+            stack.enter_context(_console.progress(doing))
+        if held:
+            found = client.query_sessions(
+                instance_id, node_ids or None, fresh=fresh, timeout=seconds
+            )
+            lists.hold(found.nodes)
+        else:
+            pages = client.query_pages(instance_id, node_ids or None, fresh=fresh, timeout=seconds)
+            lists.stream(pages, stack.pop_all().close)
     return lists

@@ -57,7 +57,7 @@ def _columns(
     show_default=True,
     help="Smallest or greatest first.",
 )
-@click.option("--limit", type=click.IntRange(0), metavar="N", help="Print so many at the most.")
+@click.option("--limit", type=click.IntRange(0), metavar="N", help="Print at most N.")
 @click.option(
     "--watch",
     type=click.FloatRange(0.1, 86400),
@@ -88,7 +88,8 @@ def query(
 
     The formats json, jsonl and csv stay as they are: node_id, list_time (when the list was made, as
     the service says it), then the fields of the API as it sent them. JSON leaves out what a session
-    does not have. Without --sort, jsonl, json and csv hold no list in memory.
+    does not have. Without --sort, jsonl, json and csv hold no list in memory, and the sessions of
+    each node are printed as soon as they have been read.
 
     \b
     Examples:
@@ -103,6 +104,7 @@ def query(
         if form == "jsonl" and limit is not None:
             msg = "--limit would make sessions come and go that do not: leave it out"
             raise click.UsageError(msg)
+    held = form == "table" or sort is not None or watch is not None
     with connection.client() as client:
 
         def read(warn: Callable[[str], None] | None = None) -> tuple[Lists, Iterable[Row]]:
@@ -111,7 +113,7 @@ def query(
                 instance_id,
                 nodes,
                 fresh=not cached,
-                held=form == "table" or sort is not None or watch is not None,
+                held=held,
                 seconds=connection.wait_seconds,
                 warn=warn,
             )
@@ -129,13 +131,16 @@ def query(
         lists, rows = read()
         if limit is not None:
             rows = itertools.islice(rows, limit)
-        lists.describe()
+        if held:
+            lists.describe()
         shown = (
             table_columns(columns, [node.node_id for node in lists.nodes])
             if form == "table"
             else csv_columns(columns)
         )
         print_rows(rows, form, shown, chosen=columns is not None)
+        if not held:
+            lists.describe()
         lists.end()
 
 
