@@ -40,7 +40,7 @@ from dcs_sessions._transports._tls import trust
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Iterable, Mapping
     from types import TracebackType
 
     from dcs_sessions._auth import Auth
@@ -399,7 +399,7 @@ class AsyncClient:
         order: str | None = None,
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[Session]:
+    ) -> AsyncGenerator[Session, None]:
         """Read the whole saved list of a node, page by page, as far as it is asked for.
 
         The next page is read while you use the present one, so two are in memory.
@@ -431,7 +431,7 @@ class AsyncClient:
             page_size=page_size,
             chosen={"addr": addr, "sort": sort, "order": order},
         )
-        async with aclosing(query.pages(lambda: 1)) as pages:
+        async with aclosing(query.pages()) as pages:
             async for _, sessions in pages:
                 for session in sessions:
                     yield session
@@ -489,7 +489,7 @@ class AsyncClient:
         fresh: bool = True,
         timeout: float = WAIT_SECONDS,
         headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[NodeSessions]:
+    ) -> AsyncGenerator[NodeSessions, None]:
         """Query as `query_sessions` does, and yield the sessions page by page, as they arrive.
 
         Use it to begin before the slowest node has answered, or for lists that are too long to be
@@ -512,7 +512,7 @@ class AsyncClient:
         """
         limits = self._limits(timeout, headers)
         queries = await self._queries(instance_id, node_id, limits, fresh=fresh)
-        streams = [query.stream() for query in queries]
+        streams = [query.stream(eager=len(queries) == 1) for query in queries]
         async with aclosing(_query.merged(streams, self._sender.options.concurrency)) as pages:
             async for page in pages:
                 yield page

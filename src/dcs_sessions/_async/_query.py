@@ -59,6 +59,10 @@ def pauses(longest: float) -> Iterator[float]:
         pause = min(pause * 1.6, longest)
 
 
+def _one() -> int:
+    return 1
+
+
 @attrs.frozen
 class Limits:
     """The time that several calls have together.
@@ -162,11 +166,15 @@ class NodeQuery:
             return NodeSessions(self.node_id, self.node, self.time, sessions, problem)
         raise AssertionError  # the last attempt returns or raises
 
-    async def stream(self) -> AsyncGenerator[NodeSessions, None]:
-        """Query the node, and yield its list page by page, then why the rest could not be read."""
+    async def stream(self, *, eager: bool) -> AsyncGenerator[NodeSessions, None]:
+        """Query the node, and yield its list page by page, then why the rest could not be read.
+
+        Args:
+            eager: Whether to read the next page before it is asked for.
+        """
         try:
             await self.refresh()
-            async with aclosing(self.pages(_one)) as found:
+            async with aclosing(self.pages(_one, eager=eager)) as found:
                 async for _, sessions in found:
                     yield NodeSessions(self.node_id, self.node, self.time, sessions)
         except (AuthenticationError, PermissionDeniedError):
@@ -249,13 +257,15 @@ class NodeQuery:
         return (await self.raw.list_sessions(self.instance_id, self.node_id, **options)).parsed
 
     async def pages(
-        self, ahead: Callable[[], int]
+        self, ahead: Callable[[], int] = _one, *, eager: bool = True
     ) -> AsyncGenerator[tuple[int, list[Session]], None]:
         """Read the saved list, and yield the offset of each page and its sessions.
 
         Args:
-            ahead: Returns how many pages to read side by side after the first. With 1, they come in
-                order, and there are two in memory: one that has been yielded, and the next.
+            ahead: Returns how many pages to read side by side after the first; with 1, they come in
+                order.
+            eager: Whether to read the next pages before they are asked for. With one ahead, two are
+                in memory: one that has been yielded, and the next.
 
         Raises:
             SessionListChangedError: Somebody has queried the node again.
@@ -290,19 +300,19 @@ class NodeQuery:
         offsets = iter(range(size, count, size)) if size else iter(())
         async with AsyncSideBySide(read, offsets, ahead) as rest:
             sessions = check(first, 0)
-            rest.start()
+            if eager:
+                rest.start()
             yield 0, sessions
             async for offset, page in rest:
-                yield offset, check(page, offset)
-                if not page.clients:
+                sessions = check(page, offset)
+                if eager:
+                    rest.start()
+                yield offset, sessions
+                if not sessions:
                     break  # there will be no more
         if received < count:
             msg = f"{name} has {received} of the {count} sessions that the service counts"
             raise SessionListError(msg)
-
-
-def _one() -> int:
-    return 1
 
 
 async def merged(
@@ -316,6 +326,7 @@ async def merged(
             async for stream, item in side_by_side:
                 if item is not _END:
                     waiting.append(stream)
+                    side_by_side.start()
                     yield cast("T", item)
     finally:
         for stream in everything:

@@ -41,7 +41,7 @@ from dcs_sessions._transports._tls import trust
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Mapping
     from types import TracebackType
 
     from dcs_sessions._auth import Auth
@@ -400,7 +400,7 @@ class Client:
         order: str | None = None,
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Iterator[Session]:
+    ) -> Generator[Session, None]:
         """Read the whole saved list of a node, page by page, as far as it is asked for.
 
         The next page is read while you use the present one, so two are in memory.
@@ -432,7 +432,7 @@ class Client:
             page_size=page_size,
             chosen={"addr": addr, "sort": sort, "order": order},
         )
-        with closing(query.pages(lambda: 1)) as pages:
+        with closing(query.pages()) as pages:
             for _, sessions in pages:
                 for session in sessions:
                     yield session
@@ -490,7 +490,7 @@ class Client:
         fresh: bool = True,
         timeout: float = WAIT_SECONDS,
         headers: Mapping[str, str] | None = None,
-    ) -> Iterator[NodeSessions]:
+    ) -> Generator[NodeSessions, None]:
         """Query as `query_sessions` does, and yield the sessions page by page, as they arrive.
 
         Use it to begin before the slowest node has answered, or for lists that are too long to be
@@ -513,7 +513,7 @@ class Client:
         """
         limits = self._limits(timeout, headers)
         queries = self._queries(instance_id, node_id, limits, fresh=fresh)
-        streams = [query.stream() for query in queries]
+        streams = [query.stream(eager=len(queries) == 1) for query in queries]
         with closing(_query.merged(streams, self._sender.options.concurrency)) as pages:
             for page in pages:
                 yield page

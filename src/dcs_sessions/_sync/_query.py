@@ -60,6 +60,10 @@ def pauses(longest: float) -> Iterator[float]:
         pause = min(pause * 1.6, longest)
 
 
+def _one() -> int:
+    return 1
+
+
 @attrs.frozen
 class Limits:
     """The time that several calls have together.
@@ -163,11 +167,15 @@ class NodeQuery:
             return NodeSessions(self.node_id, self.node, self.time, sessions, problem)
         raise AssertionError  # the last attempt returns or raises
 
-    def stream(self) -> Generator[NodeSessions, None]:
-        """Query the node, and yield its list page by page, then why the rest could not be read."""
+    def stream(self, *, eager: bool) -> Generator[NodeSessions, None]:
+        """Query the node, and yield its list page by page, then why the rest could not be read.
+
+        Args:
+            eager: Whether to read the next page before it is asked for.
+        """
         try:
             self.refresh()
-            with closing(self.pages(_one)) as found:
+            with closing(self.pages(_one, eager=eager)) as found:
                 for _, sessions in found:
                     yield NodeSessions(self.node_id, self.node, self.time, sessions)
         except (AuthenticationError, PermissionDeniedError):
@@ -249,12 +257,16 @@ class NodeQuery:
         options["offset"], options["limit"] = offset, limit
         return (self.raw.list_sessions(self.instance_id, self.node_id, **options)).parsed
 
-    def pages(self, ahead: Callable[[], int]) -> Generator[tuple[int, list[Session]], None]:
+    def pages(
+        self, ahead: Callable[[], int] = _one, *, eager: bool = True
+    ) -> Generator[tuple[int, list[Session]], None]:
         """Read the saved list, and yield the offset of each page and its sessions.
 
         Args:
-            ahead: Returns how many pages to read side by side after the first. With 1, they come in
-                order, and there are two in memory: one that has been yielded, and the next.
+            ahead: Returns how many pages to read side by side after the first; with 1, they come in
+                order.
+            eager: Whether to read the next pages before they are asked for. With one ahead, two are
+                in memory: one that has been yielded, and the next.
 
         Raises:
             SessionListChangedError: Somebody has queried the node again.
@@ -289,19 +301,19 @@ class NodeQuery:
         offsets = iter(range(size, count, size)) if size else iter(())
         with SideBySide(read, offsets, ahead) as rest:
             sessions = check(first, 0)
-            rest.start()
+            if eager:
+                rest.start()
             yield 0, sessions
             for offset, page in rest:
-                yield offset, check(page, offset)
-                if not page.clients:
+                sessions = check(page, offset)
+                if eager:
+                    rest.start()
+                yield offset, sessions
+                if not sessions:
                     break  # there will be no more
         if received < count:
             msg = f"{name} has {received} of the {count} sessions that the service counts"
             raise SessionListError(msg)
-
-
-def _one() -> int:
-    return 1
 
 
 def merged(streams: Iterable[Generator[T, None]], concurrency: int) -> Generator[T, None]:
@@ -313,6 +325,7 @@ def merged(streams: Iterable[Generator[T, None]], concurrency: int) -> Generator
             for stream, item in side_by_side:
                 if item is not _END:
                     waiting.append(stream)
+                    side_by_side.start()
                     yield cast("T", item)
     finally:
         for stream in everything:

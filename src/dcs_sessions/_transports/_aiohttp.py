@@ -7,6 +7,7 @@ figures.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import io
 import os
 import socket
@@ -33,14 +34,8 @@ if TYPE_CHECKING:
     from dcs_sessions._transports._exchange import TransportConfig
     from dcs_sessions._wire import Request
 
-# Errors before the last byte of the request was written to a connection.
-_NOT_SENT = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.ClientProxyConnectionError,
-    aiohttp.ClientHttpProxyError,
-    aiohttp.InvalidURL,
-)
+# Whether the present request has got a connection, and so may have arrived.
+_connected: Final = contextvars.ContextVar("connected", default=False)
 
 # aiohttp writes bytes in one go, and warns that more of them keep the event loop waiting.
 _PIECE_BYTES = 2**20
@@ -66,6 +61,7 @@ class _Connector(aiohttp.TCPConnector):
         while True:
             connection = await super().connect(req, traces, timeout)
             if connection.protocol is None or not connection.protocol.should_close:
+                _connected.set(True)
                 return connection
             connection.close()
 
@@ -169,6 +165,7 @@ class AsyncTransport:
             sock_read=min(left, _exchange.SILENCE_SECONDS),
         )
         body = request.body
+        _connected.set(False)
         try:
             async with (
                 self._open()
@@ -192,13 +189,13 @@ class AsyncTransport:
                     if size > _exchange.MAX_BODY_BYTES:
                         raise _exchange.too_large(request)
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
-            arrived = not isinstance(error, _NOT_SENT)
             seconds = min(left, _exchange.SILENCE_SECONDS)
-            raise _exchange.too_late(request, seconds, may_have_arrived=arrived) from bare(error)
+            raise _exchange.too_late(request, seconds, may_have_arrived=_connected.get()) from bare(
+                error
+            )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            arrived = not isinstance(error, _NOT_SENT)
             why = str(error) or type(error).__name__
-            raise _exchange.broken(request, why, may_have_arrived=arrived) from bare(error)
+            raise _exchange.broken(request, why, may_have_arrived=_connected.get()) from bare(error)
         headers = {name.lower(): value for name, value in response.headers.items()}
         decoded = _exchange.decode_body(request, headers.get("content-encoding"), b"".join(chunks))
         return Reply(response.status, headers, decoded)

@@ -22,8 +22,8 @@ sleep = asyncio.sleep
 class AsyncSideBySide(Generic[T, R]):
     """Calls a function for each item, in tasks, and iterates over the results as they come.
 
-    A task is started before a result is returned, so that one more call is under way while the
-    caller is busy with that result. What is still running when the block is left is cancelled.
+    Tasks are started when a result is asked for. What is still running when the block is left is
+    cancelled.
 
     Args:
         function: Called with one item.
@@ -63,13 +63,10 @@ class AsyncSideBySide(Generic[T, R]):
         if not self._running:
             raise StopAsyncIteration
         task = await self._done.get()
-        item = self._running.pop(task)
-        result = task.result()
-        self.start()
-        return item, result
+        return self._running.pop(task), task.result()
 
     def start(self) -> None:
-        """Start calls, as far as there are items and the limit allows."""
+        """Start calls before a result is asked for, if there are items and the limit allows."""
         for item in self._items if len(self._running) < self._limit() else ():
             task = asyncio.create_task(self._function(item))
             task.add_done_callback(self._done.put_nowait)

@@ -96,8 +96,8 @@ class _Done(Generic[T, R]):
 class SideBySide(Generic[T, R]):
     """Calls a function for each item, in threads, and iterates over the results as they come.
 
-    A thread is started before a result is returned, so that one more call is under way while the
-    caller is busy with that result. What is still running when the block is left is interrupted.
+    Threads are started when a result is asked for. What is still running when the block is left is
+    interrupted.
 
     Args:
         function: Called with one item.
@@ -138,15 +138,17 @@ class SideBySide(Generic[T, R]):
         self._under_way -= 1
         if done.error is not None:
             raise done.error
-        self.start()
         return done.item, done.result  # type: ignore[return-value]  # there is no error
 
     def start(self) -> None:
-        """Start calls, as far as there are items and the limit allows."""
+        """Start calls before a result is asked for, if there are items and the limit allows."""
         for item in self._items if self._under_way < self._limit() else ():
             # A thread of the interpreter's own pool would keep the program from ending.
             thread = threading.Thread(
-                target=contextvars.copy_context().run, args=(self._run, item), daemon=True
+                target=contextvars.copy_context().run,
+                args=(self._run, item),
+                name="dcs-sessions",
+                daemon=True,
             )
             self._under_way += 1
             self._running.add(thread)
