@@ -134,6 +134,10 @@ class PermissionDeniedError(ApiError):
     """403: the credentials are good, the permission is missing."""
 
 
+# What no other node or attempt would change.
+REFUSALS: Final = (AuthenticationError, PermissionDeniedError)
+
+
 class NotFoundError(ApiError):
     """404: no such instance or job (DCS.*), or no such API at this endpoint (APIGW.0101)."""
 

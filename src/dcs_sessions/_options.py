@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 
 import attrs
 
+from dcs_sessions._defaults import CONCURRENCY
 from dcs_sessions._errors import ConfigurationError, InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 # The default of an argument where None means something else.
 NOT_GIVEN: Final[Any] = object()
-_CONCURRENCY: Final = 32
 
 _HEADER_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 
@@ -128,7 +128,7 @@ def checked_concurrency(value: object, max_connections: int) -> int:
         ConfigurationError: The value is out of range.
     """
     if value is None:
-        return min(_CONCURRENCY, max_connections)
+        return min(CONCURRENCY, max_connections)
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= max_connections:
         msg = (
             f"concurrency {value!r} must be an integer from 1 to max_connections={max_connections}"

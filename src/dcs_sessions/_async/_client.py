@@ -17,12 +17,8 @@ from dcs_sessions._async import _query
 from dcs_sessions._async._raw import AsyncRawClient
 from dcs_sessions._async._sending import AsyncSender
 from dcs_sessions._deadline import Deadline
-from dcs_sessions._errors import (
-    AuthenticationError,
-    ConfigurationError,
-    DcsSessionsError,
-    PermissionDeniedError,
-)
+from dcs_sessions._defaults import CALL_SECONDS, MAX_CONNECTIONS, WAIT_SECONDS
+from dcs_sessions._errors import REFUSALS, ConfigurationError, DcsSessionsError
 from dcs_sessions._operations import checked_ids
 from dcs_sessions._options import (
     NOT_GIVEN,
@@ -47,9 +43,6 @@ if TYPE_CHECKING:
     from dcs_sessions._transports._tasks import Work
     from dcs_sessions_api.models import Job, Node, Session, SessionPage
 
-# Seconds that one call may take, and one that waits for a job.
-CALL_SECONDS: Final = 60.0
-WAIT_SECONDS: Final = 300.0
 _NO_RETRY: Final = Retry(attempts=1)
 
 
@@ -109,7 +102,7 @@ class AsyncClient:
         headers: Mapping[str, str] | None = None,
         verify: bool | str | ssl.SSLContext = True,
         proxy: str | None = None,
-        max_connections: int = 100,
+        max_connections: int = MAX_CONNECTIONS,
         concurrency: int | None = None,
         allow_http: bool = False,
     ) -> None:
@@ -620,25 +613,26 @@ class AsyncClient:
         *,
         fresh: bool,
     ) -> list[_query.NodeQuery]:
-        """Prepare the query of each node."""
+        """Prepare the query of each node.
+
+        One call is answered before all nodes are asked, so that wrong credentials are refused once
+        and not once for each node: five failures lock a key.
+        """
         if node_id is None:
             nodes = await self.list_nodes(instance_id, **limits.options())
-            queries = [
+            return [
                 _query.NodeQuery(self.raw, instance_id, node.node_id, limits, node, fresh)
                 for node in nodes_with_sessions(nodes)
             ]
-        else:
-            node_ids = checked_ids("node_id", [node_id] if isinstance(node_id, str) else node_id)
-            queries = [
-                _query.NodeQuery(self.raw, instance_id, name, limits, fresh=fresh)
-                for name in dict.fromkeys(node_ids)
-            ]
+        node_ids = checked_ids("node_id", [node_id] if isinstance(node_id, str) else node_id)
+        queries = [
+            _query.NodeQuery(self.raw, instance_id, name, limits, fresh=fresh)
+            for name in dict.fromkeys(node_ids)
+        ]
         if len(queries) > 1:
-            # One node is asked before all are: credentials that are refused are refused once, not
-            # once for each node. Five failures lock a key.
             try:
                 await queries[0].look()
-            except (AuthenticationError, PermissionDeniedError):
+            except REFUSALS:
                 raise
             except DcsSessionsError:
                 pass  # it looks again when its turn comes
@@ -654,7 +648,7 @@ class AsyncClient:
         async def attempt(query: _query.NodeQuery) -> NodeSessions:
             try:
                 return await work(query)
-            except (AuthenticationError, PermissionDeniedError):
+            except REFUSALS:
                 raise  # no node would do better
             except DcsSessionsError as error:
                 return NodeSessions(query.node_id, query.node, None, [], error)

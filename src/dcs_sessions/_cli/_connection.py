@@ -9,6 +9,7 @@ import attrs
 import click
 
 from dcs_sessions._cli._console import CommonOption, output_options
+from dcs_sessions._defaults import CALL_SECONDS, WAIT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from dcs_sessions._credentials import Found
 
 F = TypeVar("F", bound="Callable[..., Any]")
-
-# Seconds: what one call takes at the most, and what all of a command that waits for jobs does.
-_CALL_SECONDS = 60.0
-_WAIT_SECONDS = 300.0
 
 
 @attrs.frozen
@@ -48,7 +45,7 @@ class Connection:
     @property
     def wait_seconds(self) -> float:
         """How long a command may take that waits for the service."""
-        return self.timeout or _WAIT_SECONDS
+        return self.timeout or WAIT_SECONDS
 
     def client(self, *, retry: bool = True, found: Found | None = None) -> Client:
         """Make the client.
@@ -72,7 +69,7 @@ class Connection:
             region=self.region,
             project_id=project_id,
             auth=found.auth,
-            timeout=min(self.timeout or _CALL_SECONDS, _CALL_SECONDS),
+            timeout=min(self.timeout or CALL_SECONDS, CALL_SECONDS),
             retry=Retry() if retry else None,
             verify=self.ca_bundle or True,
             allow_http=self.allow_http,
@@ -189,7 +186,7 @@ _OPTIONS = (
         "--timeout",
         metavar="SECONDS",
         type=click.FloatRange(0, 86400, min_open=True),
-        help=f"How long to wait for the service.  [default: {_CALL_SECONDS:g} for a call, "
-        f"{_WAIT_SECONDS:g} for a job]",
+        help=f"How long to wait for the service.  [default: {CALL_SECONDS:g} for a call, "
+        f"{WAIT_SECONDS:g} for a job]",
     ),
 )

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 import attrs
 
 from dcs_sessions._errors import (
+    REFUSALS,
     ApiTimeoutError,
-    AuthenticationError,
     BadRequestError,
     DcsSessionsError,
     JobFailedError,
     NotFoundError,
-    PermissionDeniedError,
     ServerError,
     SessionListChangedError,
     SessionListError,
@@ -178,7 +177,7 @@ class NodeQuery:
             with closing(self.pages(_one, eager=eager)) as found:
                 for _, sessions in found:
                     yield NodeSessions(self.node_id, self.node, self.time, sessions)
-        except (AuthenticationError, PermissionDeniedError):
+        except REFUSALS:
             raise  # no node would do better
         except DcsSessionsError as error:
             yield NodeSessions(self.node_id, self.node, None, [], error)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from dcs_sessions._defaults import MAX_CONNECTIONS
 from dcs_sessions._errors import ApiConnectionError, ApiTimeoutError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class TransportConfig:
 
     verify: bool | str | ssl.SSLContext = True
     proxy: str | None = attrs.field(default=None, repr=False, validator=_check_proxy)
-    max_connections: int = attrs.field(default=100, validator=_check_max_connections)
+    max_connections: int = attrs.field(default=MAX_CONNECTIONS, validator=_check_max_connections)
 
 
 def decode_body(request: Request, encoding: str | None, raw: bytes) -> bytes:
