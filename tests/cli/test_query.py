@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,45 @@ def test_a_list_that_breaks_off_is_printed_as_far_as_it_came(fake: FakeDcs, fake
     done = fake_cli("query", "i", "-o", "jsonl", "--timeout", "1", code=6)
     assert len(done.stdout.splitlines()) == 1000
     assert "node n1 was read in part only" in done.stderr
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv"])
+def test_nothing_is_printed_if_no_node_can_be_read(form: str, fake: FakeDcs, fake_cli: Cli) -> None:
+    fake.first = lambda request: answer(500) if request.method == "POST" else None
+    assert fake_cli("query", "i", "-o", form, code=1).stdout == ""
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv"])
+def test_rows_of_a_node_are_printed_before_the_next_node_has_answered(
+    form: str, tmp_path: Path
+) -> None:
+    printed = threading.Event()
+    with FakeDcs(n1=[[{"name": "quick"}]], n2=[[{"name": "slow"}]]) as fake:
+
+        def first(request: Received) -> Step | None:
+            if request.method == "POST" and request.json["node_id"] == "n2":
+                assert printed.wait(30)
+            return None
+
+        fake.first = first
+        cli = Cli(
+            tmp_path,
+            DCS_SESSIONS_ENDPOINT=fake.endpoint,
+            DCS_SESSIONS_TOKEN="t",
+            HUAWEICLOUD_SDK_PROJECT_ID="p",
+        )
+        with cli.start("query", "i", "-o", form) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            # The row of JSON has no end yet: the comma belongs to the next one.
+            seen = ""
+            while "quick" not in seen:
+                seen += process.stdout.read(1)
+            printed.set()
+            rest = process.stdout.read()
+            assert "slow" in rest
+            notes = process.stderr.read().splitlines()
+        assert notes == ["node n1: list of t1, 1 sessions", "node n2: list of t1, 1 sessions"]
 
 
 # Long lists, and readers who leave

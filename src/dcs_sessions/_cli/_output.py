@@ -6,6 +6,7 @@ come at the end. The table is for people, and may change.
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import sys
@@ -89,9 +90,11 @@ def _print_csv(rows: Iterable[Row], names: Sequence[str]) -> None:
     import csv
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(names)
-    for row in rows:
-        writer.writerow([_cell(row.get(name)) for name in names])
+    cells = ([_cell(row.get(name)) for name in names] for row in rows)
+    # If the rows cannot be read at all, nothing is printed.
+    first = list(itertools.islice(cells, 1))
+    writer.writerows([names, *first])
+    writer.writerows(cells)
 
 
 def _cell(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
@@ -267,6 +268,8 @@ class Lists:
         for page in self._pages:
             for session in page.sessions:
                 yield page, session
+            # The next page may take a while, and somebody may be waiting at the end of a pipe.
+            sys.stdout.flush()
 
     @property
     def nodes(self) -> list[NodeSessions]:
