@@ -174,8 +174,8 @@ _NOTHING = Received("", "", {}, b"")
 
 def _read(stream: Any) -> Received | None:
     line = stream.readline().decode("latin-1").split()
-    if not line:
-        return None
+    if len(line) < 2:
+        return None  # the end, or no HTTP: after the answer to CONNECT, TLS follows
     headers: dict[str, str] = {}
     while (header := stream.readline().decode("latin-1").rstrip("\r\n")) != "":
         name, _, value = header.partition(":")
