@@ -34,6 +34,7 @@ SYNC = ROOT / "src" / "dcs_sessions" / "_sync"
 # Besides `await` and its kin, what is called otherwise in the sync client.
 _SYNC_NAMES = {
     "AsyncClient": "Client",
+    "AsyncEnding": "Ending",
     "AsyncRawClient": "RawClient",
     "AsyncSender": "Sender",
     "AsyncSideBySide": "SideBySide",

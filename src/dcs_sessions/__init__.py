@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from dcs_sessions._async._client import AsyncClient
     from dcs_sessions._auth import AkSkAuth, Auth, EcsMetadataAuth, TokenAuth
+    from dcs_sessions._ending import Outcome
     from dcs_sessions._errors import (
         ApiConnectionError,
         ApiError,
@@ -67,6 +68,7 @@ __all__ = [
     "Node",
     "NodeSessions",
     "NotFoundError",
+    "Outcome",
     "PermissionDeniedError",
     "QueryResult",
     "Reply",
@@ -91,6 +93,7 @@ __all__ = [
 _HOMES: Final = {
     "dcs_sessions._async._client": ("AsyncClient",),
     "dcs_sessions._auth": ("AkSkAuth", "Auth", "EcsMetadataAuth", "TokenAuth"),
+    "dcs_sessions._ending": ("Outcome",),
     "dcs_sessions._options": ("Retry",),
     "dcs_sessions._results": ("NodeSessions", "QueryResult", "Response"),
     "dcs_sessions._sync._client": ("Client",),

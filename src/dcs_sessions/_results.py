@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import attrs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dcs_sessions._errors import DcsSessionsError
     from dcs_sessions_api.models import Node, Session
 
@@ -42,6 +45,8 @@ class NodeSessions:
         time: When the list was made, as the service writes it; None if there is no list.
         sessions: The sessions.
         error: Why there is no list, or why some of it is missing; None if it is complete.
+        asked_at: Moment before the node was queried, by `time.monotonic()`.
+        read_at: Moment when the list had been read, by the same clock.
     """
 
     node_id: str
@@ -49,6 +54,8 @@ class NodeSessions:
     time: str | None
     sessions: list[Session] = attrs.field(repr=lambda found: f"<{len(found)} sessions>")
     error: DcsSessionsError | None = None
+    asked_at: float = attrs.field(factory=lambda: time.monotonic(), eq=False, repr=False)
+    read_at: float = attrs.field(factory=lambda: time.monotonic(), eq=False, repr=False)
 
 
 @attrs.frozen
@@ -70,6 +77,19 @@ class QueryResult:
     def failed(self) -> list[NodeSessions]:
         """The nodes that could not be read, or not completely, each with its error."""
         return [node for node in self.nodes if node.error is not None]
+
+    def where(self, fits: Callable[[Session], bool]) -> QueryResult:
+        """Return the same with those sessions alone that fit.
+
+        Args:
+            fits: Whether a session is to be kept.
+        """
+        return QueryResult(
+            [
+                attrs.evolve(node, sessions=[session for session in node.sessions if fits(session)])
+                for node in self.nodes
+            ]
+        )
 
 
 def nodes_with_sessions(nodes: list[Node]) -> list[Node]:

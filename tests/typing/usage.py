@@ -14,6 +14,7 @@ from dcs_sessions import (
     Job,
     Node,
     NodeSessions,
+    Outcome,
     QueryResult,
     Response,
     Retry,
@@ -42,6 +43,9 @@ def sync() -> None:
         assert_type(result, QueryResult)
         assert_type(result.sessions, list[Session])
         assert_type(result.failed, list[NodeSessions])
+        chosen = result.where(lambda session: session.name == "w")
+        assert_type(chosen, QueryResult)
+        assert_type(client.end_sessions("i", chosen, lambda session: True), list[Outcome])
         client.kill_sessions("i", "n", ["1.2.3.4:5"], timeout=3, headers={"X-A": "b"})
         assert_type(client.kill_all_sessions("i", all_nodes=True), str)
         copy = client.with_options(timeout=5, retry=Retry(attempts=2))

@@ -5,6 +5,7 @@ Edited in `_async/_query.py`; `_sync/_query.py` is made from it by `make generat
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
@@ -130,6 +131,8 @@ class NodeQuery:
         fresh: Whether a list that was saved before is not good enough.
         page_size: How many sessions to read with one call.
         chosen: Filter and order of the list.
+        joins: Whether the list that a query of somebody else brings is good enough. It may be of a
+            moment before this query was wanted.
         time: Time of the list, once its first page has been read.
     """
 
@@ -141,7 +144,9 @@ class NodeQuery:
     fresh: bool = True
     page_size: int = PAGE_SIZE
     chosen: ListOptions = attrs.field(factory=lambda: ListOptions())
+    joins: bool = True
     time: str | None = None
+    _asked_at: float = attrs.field(factory=lambda: time.monotonic())
     _before: str | None = None
     _looked: bool = False
 
@@ -162,7 +167,9 @@ class NodeQuery:
             except SessionListError as error:
                 problem = error
             sessions = [session for _, page in sorted(pages.items()) for session in page]
-            return NodeSessions(self.node_id, self.node, self.time, sessions, problem)
+            return NodeSessions(
+                self.node_id, self.node, self.time, sessions, problem, self._asked_at
+            )
         raise AssertionError  # the last attempt returns or raises
 
     async def stream(self, *, eager: bool) -> AsyncGenerator[NodeSessions, None]:
@@ -175,7 +182,9 @@ class NodeQuery:
             await self.refresh()
             async with aclosing(self.pages(_one, eager=eager)) as found:
                 async for _, sessions in found:
-                    yield NodeSessions(self.node_id, self.node, self.time, sessions)
+                    yield NodeSessions(
+                        self.node_id, self.node, self.time, sessions, asked_at=self._asked_at
+                    )
         except REFUSALS:
             raise  # no node would do better
         except DcsSessionsError as error:
@@ -202,9 +211,11 @@ class NodeQuery:
                         return
                 else:
                     await self.limits.pause(pause)
-                time = await self._list_time()
-                if time is not None and (time != self._before or not self.fresh):
-                    self.time = time
+                listed = await self._list_time()
+                if job_id is None and not self.joins:
+                    self._before = listed
+                elif listed is not None and (listed != self._before or not self.fresh):
+                    self.time = listed
                     return
                 if job_id is None:
                     # The other query is still running, or it has failed.

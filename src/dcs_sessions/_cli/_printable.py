@@ -6,14 +6,7 @@ import json
 from typing import Any
 
 from dcs_sessions import _text
-
-
-def is_missing(value: object) -> bool:
-    """Tell whether a field has no value: null, or not there.
-
-    Its type is known by its name: to import it takes ten times as long as `query --help` does.
-    """
-    return value is None or type(value).__name__ == "Unset"
+from dcs_sessions._fields import is_missing as is_missing
 
 
 def printable(value: object) -> str:

@@ -16,6 +16,8 @@ from dcs_sessions._cli import _console, _failures
 from dcs_sessions._cli._output import Column, Row, duration, size
 from dcs_sessions._cli._printable import is_missing, printable
 from dcs_sessions._errors import DcsSessionsError
+from dcs_sessions._fields import number_of as number_of
+from dcs_sessions._fields import text_of as text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -85,22 +87,6 @@ def row_of(node: NodeSessions, session: Session) -> Row:
     for name, value in session.additional_properties.items():
         row.setdefault(name, value)
     return row
-
-
-def text_of(value: object) -> str:
-    """Give a field as text, empty where it has no value."""
-    return "" if is_missing(value) else str(value)
-
-
-def number_of(value: object) -> float | None:
-    """Give a field as a number, or None. The vendor has sent numbers as text before."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return value
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value, re.ASCII):
-        return int(value)
-    return None
 
 
 def host_of(address: str) -> str:

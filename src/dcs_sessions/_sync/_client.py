@@ -16,7 +16,12 @@ import attrs
 from dcs_sessions import _credentials, _endpoints
 from dcs_sessions._deadline import Deadline
 from dcs_sessions._defaults import CALL_SECONDS, MAX_CONNECTIONS, WAIT_SECONDS
-from dcs_sessions._errors import REFUSALS, ConfigurationError, DcsSessionsError
+from dcs_sessions._errors import (
+    REFUSALS,
+    ConfigurationError,
+    DcsSessionsError,
+    InvalidArgumentError,
+)
 from dcs_sessions._operations import checked_ids
 from dcs_sessions._options import (
     NOT_GIVEN,
@@ -28,6 +33,7 @@ from dcs_sessions._options import (
 )
 from dcs_sessions._results import NodeSessions, QueryResult, nodes_with_sessions
 from dcs_sessions._sync import _query
+from dcs_sessions._sync._ending import Ending
 from dcs_sessions._sync._raw import RawClient
 from dcs_sessions._sync._sending import Sender
 from dcs_sessions._transports._exchange import TransportConfig
@@ -37,10 +43,11 @@ from dcs_sessions._transports._tls import trust
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
     from types import TracebackType
 
     from dcs_sessions._auth import Auth
+    from dcs_sessions._ending import Outcome
     from dcs_sessions._transports._threads import Work
     from dcs_sessions_api.models import Job, Node, Session, SessionPage
 
@@ -543,6 +550,50 @@ class Client:
         queries = self._queries(instance_id, node_id, limits, fresh=fresh)
         return self._gather(queries, _query.NodeQuery.read_time)
 
+    def end_sessions(
+        self,
+        instance_id: str,
+        chosen: QueryResult,
+        fits: Callable[[Session], bool] | None = None,
+        *,
+        on_outcome: Callable[[Outcome], None] | None = None,
+        timeout: float = WAIT_SECONDS,
+        headers: Mapping[str, str] | None = None,
+    ) -> list[Outcome]:
+        """End sessions that were chosen from a query, and nobody else.
+
+        Each node is queried right before each request that ends sessions of it. A session is
+        spared unless it is surely the one that was chosen: same address, ID, name and user, and
+        older by the time between the two lists. Between that query and the end, there is one
+        request. It is never sent again: after a 429, and after an error with which it cannot have
+        arrived, the node is queried anew. After any other error, the rest of the node is left
+        alone. Errors of nodes are not raised: each outcome has its own.
+
+        See https://support.huaweicloud.com/intl/en-us/api-dcs/HangUpClients.html.
+
+        Args:
+            instance_id: ID of the instance.
+            chosen: The sessions to end: what `query_sessions` returned, made smaller by `where`.
+            fits: Whether a session is still meant, asked right before it is ended. None for any
+                that is the same.
+            on_outcome: Called whenever more is known of a session; the last call for it counts. It
+                is `unknown` while a request that may end it is under way. The sync client calls it
+                from several threads, one at a time.
+            timeout: Seconds that all of it may take.
+            headers: Further headers to send.
+
+        Returns:
+            What became of each session, in the order of `chosen`.
+        """
+        if not isinstance(chosen, QueryResult):  # pyright: ignore[reportUnnecessaryIsInstance]
+            msg = f"chosen must be what query_sessions returned, not {type(chosen).__name__}"
+            raise InvalidArgumentError(msg)
+        checked_ids("instance_id", [instance_id])
+        checked_headers(headers or {})
+        limits = self._limits(timeout, headers)
+        ending = Ending(self._sender, instance_id, chosen, fits, on_outcome, limits)
+        return ending.run()
+
     def kill_sessions(
         self,
         instance_id: str,
@@ -552,9 +603,12 @@ class Client:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """End chosen sessions of a node. They have ended when this returns.
+        """End whoever has these addresses on a node. They have ended when this returns.
 
-        It is sent again only after a 429 or when it cannot have arrived. After any other error,
+        An address may have passed to another client since it was listed, and this cannot check
+        that: `end_sessions` does. After a 429 it waits, for as long as the service asks, and sends
+        the same addresses again; it does the same when a request cannot have arrived.
+        `client.with_options(retry=None).kill_sessions(...)` sends them once. After any other error,
         nobody knows whether the sessions have ended: query again.
 
         See https://support.huaweicloud.com/intl/en-us/api-dcs/HangUpClients.html.

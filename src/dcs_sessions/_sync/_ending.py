@@ -1,0 +1,232 @@
+# Made from _async/_ending.py by `make generate`: do not edit.
+"""How sessions are ended: node by node, batch by batch, each right after a look.
+
+Edited in `_async/_ending.py`; `_sync/_ending.py` is made of it by `make generate`.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from dcs_sessions import _ending
+from dcs_sessions._ending import Outcome, address_of
+from dcs_sessions._errors import REFUSALS, DcsSessionsError
+from dcs_sessions._options import Retry
+from dcs_sessions._sync._query import NodeQuery
+from dcs_sessions._sync._raw import RawClient
+from dcs_sessions._transports._threads import SideBySide, sleep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from dcs_sessions._ending import Result
+    from dcs_sessions._results import NodeSessions, QueryResult
+    from dcs_sessions._sync._query import Limits
+    from dcs_sessions._sync._sending import Sender
+    from dcs_sessions_api.models import Session
+
+    # A session, and the list that it was chosen from.
+    _Choice = tuple[NodeSessions, Session]
+
+# Addresses in one request, to begin with. No source says how many the service takes.
+_BATCH: Final = 1000
+_NOT_YET: Final = "stopped before its turn"
+
+
+class Ending:
+    """One call of `end_sessions`.
+
+    Args:
+        sender: What sends the requests.
+        instance_id: ID of the instance.
+        chosen: The sessions to end, node by node.
+        fits: Whether a session is still meant, or None for any that is the same.
+        tell: Called with what becomes of each session.
+        limits: The time that all of it has.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        instance_id: str,
+        chosen: QueryResult,
+        fits: Callable[[Session], bool] | None,
+        tell: Callable[[Outcome], None] | None,
+        limits: Limits,
+    ) -> None:
+        self._options = sender.options
+        self._raw = RawClient(sender)
+        # A request that ends sessions is never sent twice: by then, addresses may be others'.
+        once = attrs.evolve(sender.options, retry=Retry(attempts=1))
+        self._once = RawClient(sender.with_options(once))
+        self._instance_id = instance_id
+        self._choices = [(node, session) for node in chosen.nodes for session in node.sessions]
+        self._fits = fits
+        self._tell = tell
+        self._limits = limits
+        self._is_stopped = False
+        # The sync client has a thread for each node. Between "not stopped" and "being sent", and
+        # between two outcomes that are told, no other thread may come.
+        self._lock = threading.Lock()
+        self._outcomes = {
+            id(session): Outcome(node.node_id, session, "stopped", _NOT_YET, missed=True)
+            for node, session in self._choices
+        }
+
+    def run(self) -> list[Outcome]:
+        """End the sessions, and return what became of each."""
+        by_node: dict[str, list[_Choice]] = {}
+        for choice in self._choices:
+            by_node.setdefault(choice[0].node_id, []).append(choice)
+        nodes = list(by_node.values())
+        self._ahead = max(1, self._options.concurrency // max(1, len(nodes)))
+        try:
+            if len(nodes) == 1:
+                self._end_on(nodes[0])
+            elif nodes and self._is_let_in(nodes[0][0][0].node_id):
+                work = SideBySide(self._end_on, iter(nodes), lambda: self._options.concurrency)
+                with work as done:
+                    try:
+                        for _ in done:
+                            pass
+                    finally:
+                        self._stop()
+        finally:
+            self._stop()
+        return [self._outcomes[id(session)] for _, session in self._choices]
+
+    def _is_let_in(self, node_id: str) -> bool:
+        """Ask one node before all are asked: credentials that are refused are refused once.
+
+        Five failures lock a key.
+        """
+        try:
+            self._query(node_id).look()
+        except REFUSALS as error:
+            self._settle(self._choices, "stopped", str(error), error)
+            return False
+        except DcsSessionsError:
+            pass  # its turn comes
+        return True
+
+    def _end_on(self, choices: list[_Choice]) -> None:
+        """End the sessions of one node."""
+        node_id = choices[0][0].node_id
+        waiting = choices
+        most = _BATCH
+        failures = 0
+        while waiting and not self._is_stopped:
+            try:
+                look = self._look(node_id)
+            except DcsSessionsError as error:
+                if isinstance(error, REFUSALS):
+                    self._stop()
+                reason = f"its node could not be queried: {error}"
+                self._settle(waiting, "stopped", reason, error)
+                return
+            waiting = self._spare(waiting, look)
+            batch = waiting[:most]
+            if not batch or not self._is_begun(batch):
+                return
+            try:
+                self._send(node_id, batch)
+            except DcsSessionsError as error:
+                pause: float | None = 0.0
+                if _ending.is_too_large(error) and len(batch) > 1:
+                    most = len(batch) // 2
+                else:
+                    failures += 1
+                    pause = self._pause(error, failures)
+                if pause is None:
+                    self._give_up(batch, error)
+                    return
+                self._settle(batch, "stopped", _NOT_YET)
+                sleep(pause)
+            else:
+                self._settle(batch, "ended")
+                waiting = waiting[most:]
+                failures = 0
+
+    def _look(self, node_id: str) -> NodeSessions:
+        """Query a node now."""
+        found = self._query(node_id).collect(lambda: self._ahead)
+        if found.error is not None:
+            raise found.error  # who else has an address may be in what is missing
+        return found
+
+    def _query(self, node_id: str) -> NodeQuery:
+        return NodeQuery(self._raw, self._instance_id, node_id, self._limits, joins=False)
+
+    def _spare(self, choices: Iterable[_Choice], look: NodeSessions) -> list[_Choice]:
+        """Return those that may be ended, and settle the others."""
+        found = _ending.by_address(look.sessions)
+        rest: list[_Choice] = []
+        for chosen, session in choices:
+            same_address = found.get(address_of(session), ())
+            outcome = _ending.judge(chosen, session, look, same_address, self._fits)
+            if outcome is None:
+                rest.append((chosen, session))
+            else:
+                self._set([outcome])
+        return rest
+
+    def _is_begun(self, batch: Iterable[_Choice]) -> bool:
+        """Note that a request is being sent; return False if none must be sent any more."""
+        sent = [
+            Outcome(chosen.node_id, session, "unknown", "no answer", missed=True)
+            for chosen, session in batch
+        ]
+        with self._lock:
+            if self._is_stopped or self._limits.deadline.remaining() <= 0:
+                return False
+            self._note(sent)
+        return True
+
+    def _send(self, node_id: str, batch: Iterable[_Choice]) -> None:
+        addresses = dict.fromkeys(address_of(session) for _, session in batch)
+        self._once.kill_sessions(
+            self._instance_id, node_id, list(addresses), **self._limits.options()
+        )
+
+    def _pause(self, error: DcsSessionsError, failures: int) -> float | None:
+        """Return the seconds to wait before another look, or None to give up."""
+        pause = _ending.seconds_until_next_look(self._options.retry, error, failures)
+        return pause if pause is not None and pause < self._limits.deadline.remaining() else None
+
+    def _give_up(self, batch: Iterable[_Choice], error: DcsSessionsError) -> None:
+        """Note what the last request came to: the next one of this node would do no better."""
+        if isinstance(error, REFUSALS):
+            self._stop()  # nor would that of another node, and five failures lock a key
+        result: Result = "refused" if _ending.is_refusal(error) else "unknown"
+        self._settle(batch, result, str(error), error)
+
+    def _stop(self) -> None:
+        """Let nothing more be sent."""
+        with self._lock:
+            self._is_stopped = True
+
+    def _settle(
+        self,
+        choices: Iterable[_Choice],
+        result: Result,
+        reason: str = "",
+        error: DcsSessionsError | None = None,
+    ) -> None:
+        missed = result != "ended"
+        self._set(
+            Outcome(chosen.node_id, session, result, reason, missed, error)
+            for chosen, session in choices
+        )
+
+    def _set(self, outcomes: Iterable[Outcome]) -> None:
+        with self._lock:
+            self._note(outcomes)
+
+    def _note(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            self._outcomes[id(outcome.session)] = outcome
+            if self._tell is not None:
+                self._tell(outcome)
