@@ -199,7 +199,7 @@ bench: $(VENV)/.ready ## Measure the client against its peers
 resilience: $(VENV)/.ready ## Meet every fault, and load: 10,000 connections, 100,000 requests
 	$(BIN)/pytest --numprocesses auto tests/resilience/test_faults.py tests/secrets
 	@# One after the other, since they print what they measure.
-	DCS_SESSIONS_LOAD=full $(BIN)/pytest --capture=no tests/resilience/test_load.py
+	DCS_SESSIONS_LOAD=full $(BIN)/pytest --capture=no tests/resilience/test_load.py tests/resilience/test_window.py
 
 .PHONY: fuzz
 fuzz: $(VENV)/.ready ## Fuzz what is public and what reads answers, for ten minutes
