@@ -112,6 +112,32 @@ def test_ctrl_c_while_it_waits(fake: FakeDcs, fake_cli: Cli) -> None:
 # Prompts
 
 
+def test_a_kill_of_thousands_is_seen_at_a_glance(fake: FakeDcs, fake_cli: Cli) -> None:
+    fake.lists["n1"] = [
+        [
+            {"id": str(n), "peer": f"10.0.{n % 40}.1:{n}", "name": f"w-{n % 300}", "age": 9 * n}
+            for n in range(1, 2501)
+        ]
+    ]
+    words = ("kill", "i", "--name", "w-*", "--min-age", "1h")
+    with fake_cli.terminal(*words, rows=24, columns=80) as terminal:
+        screen = terminal.wait_for("End these 2,101 sessions? [y/N]:")
+        assert "Instance i\n" in screen
+        assert "Filter   name 'w-*', min age 1h00m\n" in screen
+        for title in (
+            "Nodes    n1 2,101",
+            "Hosts    10.0.",
+            "Users    (none) 2,101",
+            "Names    w-",
+        ):
+            assert title in screen
+        assert screen.count("to end") == 10 + 1
+        assert "and 2,091 more to end" in screen
+        terminal.type("y\n")
+        terminal.wait_until(lambda: terminal.process.poll() is not None)
+        assert "2,101 ended, 0 gone already, 0 spared, 0 unknown" in terminal.end(0)
+
+
 def test_a_kill_shows_and_asks(cli: Cli, own: Emulator, connect: Connect) -> None:
     victim = connect("asked")
     words = ("kill", own.instance_id, "--name", "asked")
@@ -131,7 +157,7 @@ def test_a_kill_shows_and_asks(cli: Cli, own: Emulator, connect: Connect) -> Non
 def test_kill_all_wants_the_id(cli: Cli, own: Emulator, connect: Connect) -> None:
     client = connect("kill-all-asked")
     with cli.terminal("kill-all", own.instance_id, columns=120) as terminal:
-        terminal.wait_for("This ends every session. Type the ID of the instance to go on:")
+        terminal.wait_for("Type the ID of the instance to go on:")
         terminal.type("y\r")
         assert terminal.end(1).endswith("Nothing was done.")
     assert is_alive(client)

@@ -117,7 +117,7 @@ def test_example(
         # Nobody idles for an hour here.
         code = textwrap.dedent(code).replace("LONG = 3600", "LONG = -1")
         exec(compile(code, "README.md", "exec"), names)
-        if "kill_sessions(INSTANCE_ID" in code:
+        if "end_sessions(INSTANCE_ID" in code:
             client.query_sessions(dcs.instance_id)
             left = client.iter_sessions(dcs.instance_id, dcs.node_ids[0])
             assert "worker" not in {session.name for session in left}

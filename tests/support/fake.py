@@ -18,6 +18,8 @@ class FakeDcs(ScriptedServer):
         super().__init__()
         self.lists = {node: list(rows) for node, rows in lists.items()}
         self.scans = dict.fromkeys(lists, 0)
+        # The times that lists bear; t1, t2 and so on if there are none.
+        self.times: list[str] = []
         # Looked at first: gives a step for a request, or None.
         self.first: Callable[[Received], Step | None] = lambda _: None
         self.steps = [self._answer]
@@ -56,4 +58,5 @@ class FakeDcs(ScriptedServer):
         rows = lists[min(scans, len(lists)) - 1]
         offset, limit = int(request.query["offset"]), int(request.query["limit"])
         page = list(rows[offset : offset + limit])
-        return answer(200, {"time": f"t{scans}", "count": len(rows), "clients": page})
+        time = self.times[min(scans, len(self.times)) - 1] if self.times else f"t{scans}"
+        return answer(200, {"time": time, "count": len(rows), "clients": page})

@@ -82,12 +82,18 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 def note(text: str) -> None:
     """Say something that is good to know."""
     if not is_quiet():
-        click.echo(printable(text), err=True)
+        _say(printable(text))
 
 
 def warn(text: str) -> None:
     """Say something that should not be missed."""
-    click.echo(f"Warning: {printable(text)}", err=True)
+    _say(f"Warning: {printable(text)}")
+
+
+def _say(line: str) -> None:
+    # What a command does, and its exit code, must not depend on somebody reading its remarks.
+    with contextlib.suppress(BrokenPipeError):
+        click.echo(line, err=True)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import traceback
 
 import click
@@ -10,6 +11,7 @@ from dcs_sessions import _errors
 from dcs_sessions._cli._console import is_debug
 from dcs_sessions._cli._masking import mask
 from dcs_sessions._cli._printable import printable
+from dcs_sessions._cli._signals import Terminated
 
 REFUSED, USAGE, NOT_AUTHORISED, NOT_FOUND, TIMED_OUT, PARTLY, INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
 
@@ -87,6 +89,9 @@ def report(error: BaseException) -> int:
     if isinstance(error, click.Abort):
         # Click says so of Ctrl-C at a prompt, too.
         error = error.__context__ or error
+    if isinstance(error, Terminated):
+        click.echo(f"Ended by {signal.Signals(error.number).name}.", err=True)
+        return 128 + error.number
     if isinstance(error, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         return INTERRUPTED

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
 import attrs
 import click
 
-from dcs_sessions._cli import _console, _failures
+from dcs_sessions._cli import _console, _failures, _signals
 from dcs_sessions._cli._connection import command
+from dcs_sessions._cli._ending import (
+    EXAMPLES,
+    counted,
+    filter_in_words,
+    overview,
+    total_line,
+)
+from dcs_sessions._cli._named import key_of, read_named
 from dcs_sessions._cli._output import (
     Column,
     Table,
@@ -22,32 +30,22 @@ from dcs_sessions._cli._output import (
 from dcs_sessions._cli._printable import is_missing
 from dcs_sessions._cli._sessions import (
     Filters,
-    Lists,
     filter_options,
-    number_of,
     query_lists,
     text_of,
 )
-from dcs_sessions._errors import (
-    ApiConnectionError,
-    AuthenticationError,
-    DcsSessionsError,
-    InvalidArgumentError,
-    NotFoundError,
-    PermissionDeniedError,
-    ThrottledError,
-)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from dcs_sessions import Client
+    from dcs_sessions import Client, DcsSessionsError, Outcome
     from dcs_sessions._cli._connection import Connection
+    from dcs_sessions._cli._named import Named
     from dcs_sessions._cli._output import Row
+    from dcs_sessions._cli._sessions import Lists
+    from dcs_sessions._results import NodeSessions
     from dcs_sessions_api.models import Session
 
-# Addresses in one request. No source says how many the service takes.
-_BATCH = 100
 _COLUMNS = (
     Column("result", whole=True),
     Column("node_id", title="node", end=True),
@@ -62,26 +60,30 @@ _COLUMNS = (
 
 @attrs.define(eq=False)
 class _Victim:
-    """An address of a node, and who was there when the list was made.
+    """A session that is to be ended, or an address that nobody has.
 
     Attributes:
-        node_id: ID of the node.
+        node_id: ID of the node; empty if it is not known.
         address: What the service is told to end.
-        session: Who it was, or None when only the address is known.
-        result: What became of it.
+        chosen: The list that it was chosen from, or None.
+        session: Who it was then, or None.
+        result: What became of it; empty as long as it is to be ended.
         reason: Why, where it was not ended.
         missed: Whether it should have been ended and may not have been.
+        error: The error that was the reason, or None.
     """
 
     node_id: str
     address: str
+    chosen: NodeSessions | None = None
     session: Session | None = None
     result: str = ""
     reason: str = ""
     missed: bool = False
+    error: DcsSessionsError | None = None
 
     def row(self) -> Row:
-        """Give what is reported."""
+        """Return what is reported."""
         row: Row = {"result": self.result, "node_id": self.node_id, "address": self.address}
         if self.session is not None:
             for name in ("id", "name", "user", "age", "idle"):
@@ -92,9 +94,12 @@ class _Victim:
             row["reason"] = self.reason
         return row
 
-    def spare(self, reason: str, *, missed: bool = False) -> None:
-        """Leave it alone."""
-        self.result, self.reason, self.missed = "skipped", reason, missed
+    def take(self, outcome: Outcome) -> None:
+        """Note what became of it."""
+        self.result, self.reason, self.missed = outcome.result, outcome.reason, outcome.missed
+        self.error = outcome.error
+        if self.error is not None:
+            self.reason = self.reason.replace(str(self.error), _failures.what_happened(self.error))
 
 
 @command("kill")
@@ -105,8 +110,8 @@ class _Victim:
     "nodes",
     multiple=True,
     metavar="ID",
-    help="The node that the addresses are on, or the nodes to look at; may be given more than once "
-    "with filters.  [default: every node that holds sessions]",
+    help="Only on this node; may be given more than once.  [default: every node that holds "
+    "sessions]",
 )
 @filter_options
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
@@ -125,32 +130,39 @@ def kill(
 ) -> None:
     """End client sessions of INSTANCE, by address or by filter.
 
-    ADDRESS is the `peer` of a session, as ip:port, and - reads addresses from standard input, one
-    on a line. Without addresses the filters choose, on a list that is made now. Just before the
-    end, the nodes are queried once more, and a session is spared whose address somebody else has
-    taken since, or that the filters no longer fit.
+    ADDRESS is the `peer` of a session, as ip:port or [ip6]:port. - reads standard input: one
+    address on a line, or one whole row of `query -o jsonl`. Without addresses the filters choose,
+    on a list that is made now.
 
-    Each one is reported: `ended` when the service said so; `unknown` when it failed and nobody
-    knows; `refused` when it was not ended; `skipped`, with the reason. The exit code is 6 when some
-    that should have been ended may not have been, and 1 when you say no. A client that reconnects
-    by itself will be back.
+    Each node is queried again right before each request that ends sessions of it. A session is
+    ended only if it is surely the same: ID, name and user as they were, and older by the time that
+    has passed since it was chosen, which for a row is since its list was made. Nothing is sent
+    twice.
+
+    Each one is reported: `ended` when the service said so; `gone` when it had left before;
+    `spared`, with the reason; `unknown` when the request failed and nobody knows; `refused` when
+    the service did not do it; `stopped` when nothing was sent; `not found`. A table shows those
+    that were not ended, the other formats show all. The exit code is 6 when some that should have
+    been ended may not have been, and 1 when you say no. A client that reconnects by itself will be
+    back.
 
     \b
     Examples:
-      dcs-sessions kill INSTANCE --node NODE 10.63.238.158:2048
+      dcs-sessions kill INSTANCE 10.63.238.158:2048
       dcs-sessions kill INSTANCE --name 'worker-*' --min-idle 1h --dry-run
-      dcs-sessions query INSTANCE --node NODE -o jsonl | jq -r 'select(.idle > 60).peer' |
-        dcs-sessions kill INSTANCE --node NODE --yes -
+      dcs-sessions query INSTANCE -o jsonl | jq -c 'select(.idle > 60)' |
+        dcs-sessions kill INSTANCE --yes -
     """  # noqa: D301 - click wants the character
     if bool(addresses) == bool(filters):
         msg = "give addresses, or filters: one of them (kill-all ends every session)"
         raise click.UsageError(msg)
-    if addresses and len(nodes) != 1:
-        msg = "addresses need the --node that they are on"
-        raise click.UsageError(msg)
     if "-" in addresses and not (yes or dry_run):
-        msg = "addresses from standard input need --yes or --dry-run: nobody is there to be asked"
+        msg = "standard input needs --yes or --dry-run: nobody is there to be asked"
         raise click.UsageError(msg)
+    named = read_named(addresses, nodes)
+    if addresses and not (named.addresses or named.lists):
+        _console.note("Standard input names no session: nothing was done.")
+        return
     with connection.client() as client:
 
         def look(node_ids: Sequence[str]) -> Lists:
@@ -160,163 +172,205 @@ def kill(
             )
 
         partly = False
-        if addresses:
-            victims = [_Victim(nodes[0], address) for address in _all_of(addresses)]
-        else:
+        victims = [
+            _Victim(*_names(node, one), node, one) for node in named.lists for one in node.sessions
+        ]
+        if filters or named.addresses:
             lists = look(nodes)
             partly = bool(lists.failures)
-            victims = _chosen(lists, filters)
-        errors: list[DcsSessionsError] = []
+            found = _fitting(lists, filters) if filters else _found(lists, named)
+            _spare(found, lists.nodes)
+            victims += found
+        if named.lists and dry_run:
+            rows = [victim for victim in victims if victim.chosen in named.lists]
+            again = look(list(dict.fromkeys(node.node_id for node in named.lists)))
+            partly = partly or bool(again.failures)
+            _spare(rows, again.nodes)
         if not victims:
             _console.note("No session fits: nothing was done.")
+            print_rows([], form, _COLUMNS)
         elif dry_run:
+            _show_overview(instance_id, filters, victims, ask=False)
             for victim in victims:
                 victim.result = victim.result or "would end"
+            _report(victims, form)
         else:
-            if not yes:
-                _ask(victims)
-            if not addresses:
-                again = look(list(dict.fromkeys(victim.node_id for victim in victims)))
-                _compare(victims, again, filters)
-        try:
-            if not dry_run:
-                errors = _end(client, instance_id, victims)
-        finally:
-            # Also when it was interrupted: what has been done has to be known.
-            print_rows((victim.row() for victim in victims), form, _COLUMNS)
-    codes = [_failures.report(error) for error in errors]
-    if codes and not any(victim.result == "ended" for victim in victims):
-        raise click.exceptions.Exit(codes[0])
-    if partly or errors or any(victim.missed for victim in victims):
+            _show_overview(instance_id, filters, victims, ask=not yes)
+            with _signals.raised():
+                try:
+                    _end(client, instance_id, victims, filters, connection.wait_seconds)
+                finally:
+                    # Also when it was interrupted: what has been done has to be known.
+                    with _signals.ignored():
+                        _report(victims, form)
+    errors = {id(victim.error): victim.error for victim in victims if victim.error is not None}
+    with contextlib.suppress(BrokenPipeError):
+        for error in errors.values():
+            _failures.report(error)
+    if errors and not any(victim.result == "ended" for victim in victims):
+        raise click.exceptions.Exit(_failures.exit_code(next(iter(errors.values()))))
+    if partly or any(victim.missed for victim in victims):
         raise click.exceptions.Exit(_failures.PARTLY)
 
 
-def _all_of(addresses: Iterable[str]) -> list[str]:
-    """Give every address once, those from standard input in the place of the dash."""
-    found: list[str] = []
-    for address in addresses:
-        if address == "-":
-            found += [line.strip() for line in sys.stdin if line.strip()]
-        else:
-            found.append(address)
-    return list(dict.fromkeys(found))
+# Who is meant
 
 
-def _address_of(session: Session) -> str:
-    """Give what the service takes for a session. Proxies may leave the peer out."""
-    return text_of(session.peer) or text_of(session.addr)
+def _names(node: NodeSessions, session: Session) -> tuple[str, str]:
+    from dcs_sessions._ending import address_of
+
+    return node.node_id, address_of(session)
 
 
-def _by_address(lists: Lists) -> dict[tuple[str, str], list[Session]]:
-    found: dict[tuple[str, str], list[Session]] = {}
+def _fitting(lists: Lists, filters: Filters) -> list[_Victim]:
+    return [
+        _Victim(*_names(node, session), node, session)
+        for node, session in lists
+        if filters(session)
+    ]
+
+
+def _found(lists: Lists, named: Named) -> list[_Victim]:
+    """Find the sessions that have the addresses.
+
+    Raises:
+        click.UsageError: Sessions of several nodes have an address.
+    """
+    by_key: dict[object, dict[int, tuple[NodeSessions, Session]]] = {}
     for node, session in lists:
-        found.setdefault((node.node_id, _address_of(session)), []).append(session)
-    return found
-
-
-def _chosen(lists: Lists, filters: Filters) -> list[_Victim]:
+        for address in (text_of(session.peer), text_of(session.addr)):
+            by_key.setdefault(key_of(address), {})[id(session)] = node, session
     victims: list[_Victim] = []
-    for (node_id, address), sessions in _by_address(lists).items():
-        chosen = [session for session in sessions if filters(session)]
-        if not chosen:
+    for address in named.addresses:
+        found = list(by_key.get(key_of(address), {}).values())
+        nodes = list(dict.fromkeys(node.node_id for node, _ in found))
+        if len(nodes) > 1:
+            msg = f"{address} is on several nodes: choose one of --node {' --node '.join(nodes)}"
+            raise click.UsageError(msg)
+        if not found:
+            reason = "no session has this address"
+            if lists.failures:
+                reason += " on the nodes that could be queried"
+            victims.append(_Victim("", address, None, None, "not found", reason, missed=True))
+        for node, session in found:
+            victim = _Victim(*_names(node, session), node, session)
+            if len(found) > 1:
+                victim.result, victim.missed = "spared", True
+                victim.reason = f"several sessions have the address {address}"
+            victims.append(victim)
+    # Two ways to write an address are one session.
+    return list({id(victim.session or victim): victim for victim in victims}.values())
+
+
+def _spare(victims: Iterable[_Victim], nodes: Iterable[NodeSessions]) -> None:
+    """Leave those alone of whom a list says that they will not be ended."""
+    from dcs_sessions._ending import by_address, judge
+
+    looks = {node.node_id: (node, by_address(node.sessions)) for node in nodes}
+    for victim in victims:
+        look = looks.get(victim.node_id)
+        if victim.result or victim.chosen is None or victim.session is None:
             continue
-        victim = _Victim(node_id, address, chosen[0])
-        if not address:
-            victim.spare("it has no address", missed=True)
-        elif len(chosen) < len(sessions):
-            victim.spare("a session that does not fit has the same address", missed=True)
-        victims.append(victim)
-    return victims
+        if look is None:
+            victim.result, victim.missed = "stopped", True
+            victim.reason = "its node could not be queried"
+            continue
+        found = look[1].get(victim.address, ())
+        outcome = judge(victim.chosen, victim.session, look[0], found, None)
+        if outcome is not None:
+            victim.take(outcome)
 
 
-def _ask(victims: Sequence[_Victim]) -> None:
+# What is said
+
+
+def _show_overview(
+    instance_id: str, filters: Filters, victims: Sequence[_Victim], *, ask: bool
+) -> None:
     """Show what is going to be ended, on stderr since it is not the report, and ask."""
-    rows: Iterable[Row] = (
-        {**victim.row(), "result": victim.result or "to end"} for victim in victims
-    )
-    width = terminal_width() if sys.stderr.isatty() else None
-    for line in Table.of(rows, _COLUMNS).lines(width):
+    meant = [victim for victim in victims if not victim.result]
+    terminal = sys.stderr.isatty()
+    counts = counted((one.node_id, one.session) for one in meant if one.session is not None)
+    say = click.echo if ask else _note
+    for line in overview(instance_id, filter_in_words(filters), counts, terminal=terminal):
+        say(line, err=True)
+    if not ask:
+        return
+    rows: list[Row] = [
+        {**victim.row(), "result": victim.result or "to end"} for victim in meant[:EXAMPLES]
+    ]
+    left_alone = [victim.row() for victim in victims if victim.result]
+    width = terminal_width() if terminal else None
+    for line in Table.of(rows + left_alone[:EXAMPLES], _COLUMNS).lines(width):
         click.echo(line, err=True)
-    count = sum(not victim.result for victim in victims)
-    what = "this session" if count == 1 else f"these {count} sessions"
-    if not click.confirm(f"End {what}?", err=True):
+    for what, count in (("to end", len(meant)), ("left alone", len(left_alone))):
+        if count > EXAMPLES:
+            click.echo(f"and {count - EXAMPLES:,} more {what}", err=True)
+    what = "this session" if len(meant) == 1 else f"these {len(meant):,} sessions"
+    if meant and not click.confirm(f"End {what}?", err=True):
         raise click.Abort
 
 
-def _compare(victims: Sequence[_Victim], lists: Lists, filters: Filters) -> None:
-    """Spare every address that is no longer what it was when it was chosen."""
-    now = _by_address(lists)
-    unreadable = {node_id for node_id, _ in lists.failures}
-    for victim in victims:
-        before = victim.session
-        if victim.result or before is None:
-            continue
-        sessions = now.get((victim.node_id, victim.address), [])
-        if victim.node_id in unreadable:
-            victim.spare("its node could not be queried again", missed=True)
-        elif not sessions:
-            victim.spare("it is gone already")
-        elif not all(_is_same(before, session) for session in sessions):
-            victim.spare("somebody else has its address now")
-        elif not all(filters(session) for session in sessions):
-            victim.spare("it no longer fits")
-        else:
-            victim.session = sessions[0]
+def _note(line: str, *, err: bool) -> None:
+    del err
+    _console.note(line)
 
 
-def _is_same(before: Session, now: Session) -> bool:
-    """Tell whether it is surely the same client."""
-    if text_of(before.id) != text_of(now.id):
-        return False
-    ages = number_of(before.age), number_of(now.age)
-    if ages[0] is not None and ages[1] is not None:
-        return ages[1] >= ages[0]
-    return text_of(before.id) != ""
+def _report(victims: Sequence[_Victim], form: str) -> None:
+    """Print what became of each, or in a table of those that were not ended, and the total."""
+    rows = [victim.row() for victim in victims]
+    total = total_line(victim.result for victim in victims)
+    if form != "table":
+        print_rows(rows, form, _COLUMNS)
+        _console.note(total)
+        return
+    shown = [row for row in rows if row["result"] not in {"ended", "would end"}]
+    shown += [row for row in rows if row["result"] == "would end"][:EXAMPLES]
+    with _console.reader_may_leave():
+        if shown:
+            print_rows(shown, form, _COLUMNS)
+        if len(shown) < len(rows) and any(row["result"] == "would end" for row in shown):
+            click.echo(f"and {len(rows) - len(shown):,} more, all with -o jsonl")
+        click.echo(total)
 
 
-def _end(client: Client, instance_id: str, victims: Sequence[_Victim]) -> list[DcsSessionsError]:
-    """End them, node by node and in batches, and take note of what became of each.
-
-    What is interrupted is noted as well, so that it can be reported.
-    """
-    errors: list[DcsSessionsError] = []
-    waiting = [victim for victim in victims if not victim.result]
-    for victim in waiting:
-        victim.spare("stopped before its turn", missed=True)
-    with _console.progress(f"Ending {len(waiting)} sessions of {instance_id}"):
-        for node_id, group in itertools.groupby(waiting, key=lambda victim: victim.node_id):
-            for batch in _batches(list(group)):
-                _set(batch, "unknown", "no answer")
-                try:
-                    client.kill_sessions(instance_id, node_id, [victim.address for victim in batch])
-                except DcsSessionsError as error:
-                    errors.append(error)
-                    result = "refused" if _cannot_have_ended(error) else "unknown"
-                    _set(batch, result, _failures.what_happened(error))
-                    if isinstance(error, AuthenticationError | PermissionDeniedError):
-                        return errors  # five failures lock a key
-                    break  # the next batch of this node would do no better
-                _set(batch, "ended", "")
-    return errors
+# The end
 
 
-def _batches(victims: Sequence[_Victim]) -> Iterator[Sequence[_Victim]]:
-    return (victims[start : start + _BATCH] for start in range(0, len(victims), _BATCH))
+def _end(
+    client: Client,
+    instance_id: str,
+    victims: Sequence[_Victim],
+    filters: Filters,
+    seconds: float,
+) -> None:
+    """End those that are to be ended, and note what becomes of each as soon as it is known."""
+    from dcs_sessions import QueryResult
 
-
-def _set(victims: Iterable[_Victim], result: str, reason: str) -> None:
-    for victim in victims:
-        victim.result, victim.reason, victim.missed = result, reason, result != "ended"
-
-
-def _cannot_have_ended(error: DcsSessionsError) -> bool:
-    if isinstance(error, ApiConnectionError):
-        return not error.may_have_arrived
-    return isinstance(
-        error,
-        AuthenticationError
-        | PermissionDeniedError
-        | NotFoundError
-        | ThrottledError
-        | InvalidArgumentError,
+    meant = {
+        id(victim.session): victim
+        for victim in victims
+        if not victim.result and victim.session is not None
+    }
+    for victim in meant.values():
+        victim.result, victim.reason, victim.missed = "stopped", "stopped before its turn", True
+    lists = {
+        id(victim.chosen): victim.chosen for victim in meant.values() if victim.chosen is not None
+    }
+    chosen = QueryResult(
+        [
+            attrs.evolve(node, sessions=[one for one in node.sessions if id(one) in meant])
+            for node in lists.values()
+        ]
     )
+    ended = 0
+    with _console.progress(f"Ending {len(meant):,} sessions of {instance_id}") as show:
+
+        def note(outcome: Outcome) -> None:
+            nonlocal ended
+            meant[id(outcome.session)].take(outcome)
+            if outcome.result == "ended":
+                ended += 1
+                show(f"Ended {ended:,} of {len(meant):,} sessions of {instance_id}")
+
+        client.end_sessions(instance_id, chosen, filters or None, on_outcome=note, timeout=seconds)

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from dcs_sessions._cli import _console
+from dcs_sessions._cli import _console, _failures, _signals
 from dcs_sessions._cli._connection import command
-from dcs_sessions._cli._output import format_option, print_rows
-from dcs_sessions._cli._records import JOB_COLUMNS, job_row
+from dcs_sessions._cli._ending import counted, overview, still_there
+from dcs_sessions._cli._output import Column, format_option, print_rows
+from dcs_sessions._cli._sessions import query_lists
+from dcs_sessions._errors import DcsSessionsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dcs_sessions import Client
     from dcs_sessions._cli._connection import Connection
+    from dcs_sessions._cli._output import Row
+    from dcs_sessions._cli._sessions import Lists
+
+_COLUMNS = (
+    Column("node_id", title="node", end=True),
+    Column("result", whole=True),
+    Column("sessions", right=True),
+    Column("left", right=True),
+    Column("job_id", title="job"),
+    Column("status"),
+    Column("reason"),
+)
 
 
 @command("kill-all")
@@ -25,21 +43,116 @@ def kill_all(
 ) -> None:
     """End every client session of INSTANCE, or of one of its nodes, and wait until that is done.
 
-    The ID of the instance has to be typed again, unless --yes is given. Clients that reconnect by
-    themselves will be back.
+    It counts the sessions first. The ID of the instance has to be typed again, unless --yes is
+    given. Clients that reconnect by themselves will be back.
+
+    For each node, the report says how many sessions were counted, and what became of them: `ended`,
+    `not ended`, `partly ended`, `refused` or `unknown`. If something goes wrong, the nodes are
+    queried again to find out; `left` is how many of the counted sessions are still there.
 
     \b
     Example:
       dcs-sessions kill-all INSTANCE --node NODE
     """  # noqa: D301 - click wants the character
-    if not yes:
-        what = "every session" if node_id is None else f"every session on node {node_id}"
-        question = f"This ends {what}. Type the ID of the instance to go on"
-        if click.prompt(question, err=True).strip() != instance_id:
-            click.echo("This is not the ID of the instance.", err=True)
-            raise click.Abort
     with connection.client() as client:
+        nodes = [] if node_id is None else [node_id]
+
+        def look() -> Lists:
+            seconds = connection.wait_seconds
+            return query_lists(client, instance_id, nodes, fresh=True, held=True, seconds=seconds)
+
+        try:
+            before = look()
+        except DcsSessionsError as error:
+            reason = f"nothing was sent: {_failures.what_happened(error)}"
+            row = {"node_id": node_id or "", "result": "not ended", "reason": reason}
+            print_rows([row], form, _COLUMNS)
+            raise
+        _show_overview(instance_id, before, is_asked=not yes)
+        if not yes:
+            _ask(instance_id, node_id, before)
+        rows: list[Row] = [
+            {"node_id": node.node_id, "result": "unknown", "sessions": len(node.sessions)}
+            for node in before.nodes
+        ]
+        rows += [{"node_id": failed, "result": "unknown"} for failed, _ in before.failures]
+        with _signals.raised():
+            try:
+                _end(client, instance_id, node_id, rows, connection.wait_seconds)
+            except DcsSessionsError as error:
+                if not any(row["result"] == "refused" for row in rows):
+                    _find_out(before, look, rows, error)
+                raise
+            finally:
+                # Also when it was interrupted: what is known has to be said.
+                with _signals.ignored():
+                    print_rows(rows, form, _COLUMNS)
+
+
+def _show_overview(instance_id: str, before: Lists, *, is_asked: bool) -> None:
+    sessions = [(node.node_id, session) for node, session in before]
+    terminal = sys.stderr.isatty()
+    for line in overview(instance_id, "", counted(sessions), terminal=terminal):
+        if is_asked:
+            click.echo(line, err=True)
+        else:
+            _console.note(line)
+
+
+def _ask(instance_id: str, node_id: str | None, before: Lists) -> None:
+    count = sum(len(node.sessions) for node in before.nodes)
+    where = "" if node_id is None else f" on node {node_id}"
+    if before.failures:
+        where += f", and those of {len(before.failures)} nodes that could not be queried"
+    what = "1 session" if count == 1 else f"all {count:,} sessions"
+    question = f"This ends {what}{where}. Type the ID of the instance to go on"
+    if click.prompt(question, err=True).strip() != instance_id:
+        click.echo("This is not the ID of the instance.", err=True)
+        raise click.Abort
+
+
+def _end(
+    client: Client, instance_id: str, node_id: str | None, rows: Sequence[Row], seconds: float
+) -> None:
+    """Start the job, wait for it, and note what is known."""
+    from dcs_sessions._ending import is_refusal
+
+    for row in rows:
+        row["reason"] = "no answer"
+    try:
         job_id = client.kill_all_sessions(instance_id, node_id, all_nodes=node_id is None)
-        with _console.progress(f"Ending the sessions of {instance_id}: job {job_id}"):
-            job = client.wait_for_job(job_id, timeout=connection.wait_seconds)
-    print_rows([job_row(job)], form, JOB_COLUMNS)
+    except DcsSessionsError as error:
+        if is_refusal(error):
+            for row in rows:
+                row.update(result="refused", reason=_failures.what_happened(error))
+        raise
+    for row in rows:
+        row.update(job_id=job_id, reason="the job had not ended")
+    with _console.progress(f"Ending the sessions of {instance_id}: job {job_id}"):
+        job = client.wait_for_job(job_id, timeout=seconds)
+    for row in rows:
+        row.update(result="ended", status=job.status)
+        del row["reason"]
+
+
+def _find_out(
+    before: Lists, look: Callable[[], Lists], rows: Sequence[Row], error: DcsSessionsError
+) -> None:
+    """Query the nodes again, and note which sessions are still there."""
+    what = _failures.what_happened(error)
+    try:
+        after = {node.node_id: node for node in look().nodes if node.error is None}
+    except DcsSessionsError:
+        after = {}
+    earlier = {node.node_id: node for node in before.nodes}
+    for row in rows:
+        row["reason"] = what
+        if row["node_id"] not in earlier or row["node_id"] not in after:
+            row["reason"] = f"the node could not be queried; {what}"
+            continue
+        left = still_there(earlier[row["node_id"]], after[row["node_id"]])
+        row["left"] = left
+        if left == 0:
+            row["result"] = "ended"
+        else:
+            row["result"] = "not ended" if left == row["sessions"] else "partly ended"

@@ -1,0 +1,145 @@
+"""Many sessions in a few lines, before and after they are ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, cast
+
+import attrs
+
+from dcs_sessions._cli._output import duration, terminal_width, width_of
+from dcs_sessions._cli._printable import printable
+from dcs_sessions._cli._sessions import host_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from dcs_sessions._cli._sessions import Filters
+    from dcs_sessions._results import NodeSessions
+    from dcs_sessions_api.models import Session
+
+# How many examples are shown, and how many values of each kind at most.
+EXAMPLES = 10
+_VALUES = 8
+
+# Results in the order in which they are counted, and how: the first four always.
+_TOTALS = {
+    "ended": "ended",
+    "gone": "gone already",
+    "spared": "spared",
+    "unknown": "unknown",
+    "refused": "refused",
+    "stopped": "stopped",
+    "not found": "not found",
+}
+_ALWAYS = 4
+
+
+def total_line(results: Iterable[str]) -> str:
+    """Return how many came to what: `1,985 ended, 3 gone already, 12 spared, 0 unknown`."""
+    counts = Counter(results)
+    wanted = counts.pop("would end", None)
+    parts = [] if wanted is None else [f"{wanted:,} would end"]
+    parts += [
+        f"{counts[result]:,} {words}"
+        for place, (result, words) in enumerate(_TOTALS.items())
+        if counts[result] or (wanted is None and place < _ALWAYS)
+    ]
+    return ", ".join(parts)
+
+
+def filter_in_words(filters: Filters) -> str:
+    """Return what filters ask for: `name worker-* or job-*, min idle 1h00m`."""
+    parts: list[str] = []
+    for field in attrs.fields(type(filters)):
+        value: object = getattr(filters, field.name)
+        words = field.name.replace("_", " ")
+        if isinstance(value, tuple):
+            if value:
+                parts.append(f"{words} {' or '.join(map(repr, cast('tuple[object]', value)))}")
+        elif value is not None and value is not False:
+            parts.append(words if value is True else f"{words} {duration(value)}")
+    return ", ".join(parts)
+
+
+@attrs.frozen
+class Counted:
+    """How often each value of one kind occurs.
+
+    Attributes:
+        title: What is counted.
+        counts: Counts by value.
+        short: Shortens a value where there is little room.
+    """
+
+    title: str
+    counts: Counter[str]
+    short: Callable[[str], str] = lambda text: text
+
+    def line(self, width: int | None) -> str:
+        """Return the most frequent values on one line, as many as there is room for."""
+        ranked = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
+        for shown in range(min(len(ranked), _VALUES), 0, -1):
+            parts = [
+                f"{self.short(printable(value)) if width else printable(value)} {count:,}"
+                if value
+                else f"(none) {count:,}"
+                for value, count in ranked[:shown]
+            ]
+            rest = ranked[shown:]
+            if rest:
+                others = "other" if len(rest) == 1 else "others"
+                parts.append(f"{len(rest):,} {others} {sum(count for _, count in rest):,}")
+            line = f"{self.title:<9}{', '.join(parts)}"
+            if width is None or shown == 1 or width_of(line) <= width:
+                return line
+        return self.title
+
+
+def counted(sessions: Iterable[tuple[str, Session]]) -> list[Counted]:
+    """Count sessions by node, host, user and name.
+
+    Args:
+        sessions: ID of the node, and the session.
+    """
+    nodes, hosts, users, names = (Counter[str]() for _ in range(4))
+    for node_id, session in sessions:
+        nodes[node_id] += 1
+        hosts[host_of(text_of(session.addr) or text_of(session.peer))] += 1
+        users[text_of(session.user)] += 1
+        names[text_of(session.name)] += 1
+    return [
+        Counted("Nodes", nodes, short_id),
+        Counted("Hosts", hosts),
+        Counted("Users", users),
+        Counted("Names", names),
+    ]
+
+
+def still_there(before: NodeSessions, after: NodeSessions) -> int:
+    """Return how many sessions of one list are surely in the other."""
+    from dcs_sessions._ending import address_of, by_address, judge
+
+    found = by_address(after.sessions)
+    return sum(
+        judge(before, session, after, found.get(address_of(session), ()), None) is None
+        for session in before.sessions
+    )
+
+
+def short_id(text: str) -> str:
+    """Return the end of a long ID, where IDs differ."""
+    return text if len(text) <= 12 else f"…{text[-11:]}"
+
+
+def overview(
+    instance: str, filters: str, counted: Iterable[Counted], *, terminal: bool
+) -> Iterator[str]:
+    """Yield the lines that say what is going to be ended."""
+    width = terminal_width() if terminal else None
+    yield f"{'Instance':<9}{printable(instance)}"
+    if filters:
+        yield f"{'Filter':<9}{printable(filters)}"
+    for each in counted:
+        if each.counts:
+            yield each.line(width)

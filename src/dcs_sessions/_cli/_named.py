@@ -1,0 +1,122 @@
+"""Sessions that are named on the command line or on standard input."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import math
+import re
+import sys
+from typing import TYPE_CHECKING, Any, cast
+
+import attrs
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dcs_sessions._results import NodeSessions
+    from dcs_sessions_api.models import Session
+
+_ADDRESS = re.compile(r"(?:([0-9.]+)|\[([^\[\]]*:[^\[\]]*)\]):([1-9][0-9]{0,4})", re.ASCII)
+# What a row must have to be compared with the list of now.
+_NEEDED = ("node_id", "list_time", "age")
+
+
+@attrs.define
+class Named:
+    """What was named.
+
+    Attributes:
+        addresses: Addresses without anything else, each once.
+        lists: Whole rows, as the lists that they are from.
+    """
+
+    addresses: list[str]
+    lists: list[NodeSessions]
+
+
+def read_named(arguments: Iterable[str], nodes: tuple[str, ...]) -> Named:
+    """Read addresses, and those lines of standard input that take the place of a dash.
+
+    Args:
+        arguments: The arguments.
+        nodes: The nodes that rows may be of; empty for any.
+
+    Raises:
+        click.UsageError: One of them is no address and no row. Its line is named.
+    """
+    addresses: dict[str, None] = {}
+    rows: dict[tuple[str, str], dict[str, Session]] = {}
+    for argument in arguments:
+        if argument != "-":
+            addresses[_checked(argument, "")] = None
+            continue
+        for where, line in _lines():
+            if line.startswith("{"):
+                node_id, time, session = _row(line, where, nodes)
+                rows.setdefault((node_id, time), {})[line] = session
+            else:
+                addresses[_checked(line, where)] = None
+    return Named(list(addresses), [_list(*of, list(found.values())) for of, found in rows.items()])
+
+
+def _lines() -> Iterator[tuple[str, str]]:
+    for number, raw in enumerate(sys.stdin.buffer, 1):
+        line = raw.decode("utf-8", "backslashreplace").strip()
+        if line:
+            yield f"line {number} of standard input: ", line
+
+
+def _checked(text: str, where: str) -> str:
+    if key_of(text) is None or not _ADDRESS.fullmatch(text):
+        rows = ", nor a row of query -o jsonl" if where else ""
+        msg = f"{where}{text[:80]!r} is not an address as ip:port or [ip6]:port{rows}"
+        raise click.UsageError(msg)
+    return text
+
+
+def key_of(address: str) -> tuple[object, int] | None:
+    """Return IP address and port, equal for all ways to write them; None if it has another form."""
+    host, _, port = address.rpartition(":")
+    try:
+        number = int(port) if port.isascii() and port.isdecimal() else 0
+        return (ipaddress.ip_address(host.strip("[]")), number) if 1 <= number <= 65535 else None
+    except ValueError:
+        return None
+
+
+def _row(line: str, where: str, nodes: tuple[str, ...]) -> tuple[str, str, Session]:
+    from dcs_sessions_api.models import Session
+
+    def refused(why: str) -> click.UsageError:
+        return click.UsageError(f"{where}{why}")
+
+    try:
+        fields = cast("dict[str, Any]", json.loads(line))
+    except (ValueError, RecursionError):
+        raise refused(
+            "the row is not JSON: use query -o jsonl, which has a row on a line"
+        ) from None
+    missing = [name for name in _NEEDED if fields.get(name) is None]
+    if not (fields.get("peer") or fields.get("addr")):
+        missing.append("peer")
+    if missing:
+        msg = f"the row has no {', '.join(missing)}: use whole rows, without --columns"
+        raise refused(msg)
+    node_id, time = fields.pop("node_id"), fields.pop("list_time")
+    if not isinstance(node_id, str) or not isinstance(time, str):
+        raise refused("node_id and list_time of the row must be strings")
+    if nodes and node_id not in nodes:
+        raise refused(f"the row is of node {node_id}, which is not among --node")
+    try:
+        return node_id, time, Session.from_dict(fields)
+    except (TypeError, ValueError, AttributeError):
+        raise refused("the row is not a session as query -o jsonl prints it") from None
+
+
+def _list(node_id: str, time: str, sessions: list[Session]) -> NodeSessions:
+    """Return the list that rows are from. When it was made by our clock, nobody knows."""
+    from dcs_sessions._results import NodeSessions
+
+    return NodeSessions(node_id, None, time, sessions, asked_at=math.inf, read_at=math.inf)

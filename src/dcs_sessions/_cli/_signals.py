@@ -1,0 +1,62 @@
+"""Signals that end a command whose work has to be reported."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from types import FrameType
+
+# Windows has no SIGHUP.
+_ENDING: Final = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal other than that of Ctrl-C.
+
+    Attributes:
+        number: Number of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def _raise(number: int, _: FrameType | None) -> None:
+    raise Terminated(number)
+
+
+@contextlib.contextmanager
+def raised() -> Generator[None]:
+    """Raise `Terminated` for SIGTERM and SIGHUP during the block, as Ctrl-C raises its own error.
+
+    What is ignored stays so: `nohup` ignores SIGHUP.
+    """
+    with _handled(_raise, _ENDING):
+        yield
+
+
+@contextlib.contextmanager
+def ignored() -> Generator[None]:
+    """Ignore these signals and Ctrl-C during the block: a report must not be cut off."""
+    with _handled(signal.SIG_IGN, (*_ENDING, signal.SIGINT)):
+        yield
+
+
+@contextlib.contextmanager
+def _handled(handler: Any, numbers: tuple[signal.Signals, ...]) -> Generator[None]:
+    before = {number: signal.getsignal(number) for number in numbers}
+    changed = [number for number in numbers if before[number] is not signal.SIG_IGN]
+    for number in changed:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, before[number])
