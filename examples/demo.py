@@ -104,9 +104,9 @@ def main() -> None:
             auth=dcs_sessions.TokenAuth(dcs["token"]),
         ) as client:
             found = client.query_sessions(dcs["instance_id"], dcs["node_ids"][0])
-            peer = next(str(session.peer) for session in found.sessions if session.name == victim)
-            print(f"\nEnding {victim}, which is {peer}.")
-            client.kill_sessions(dcs["instance_id"], dcs["node_ids"][0], [peer])
+            chosen = found.where(lambda session: session.name == victim)
+            print(f"\nEnding {victim}, which is {chosen.sessions[0].peer}.")
+            client.end_sessions(dcs["instance_id"], chosen)
         watcher.join(timeout=10)
         if not gone.is_set():
             sys.exit(f"{victim} is still connected")
