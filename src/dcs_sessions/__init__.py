@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     __version__: str
 
     from dcs_sessions._async._client import AsyncClient
-    from dcs_sessions._auth import AkSkAuth, Auth, EcsMetadataAuth, TokenAuth
+    from dcs_sessions._auth import AkSkAuth, Auth, EcsMetadataAuth, PasswordAuth, TokenAuth
     from dcs_sessions._ending import Outcome
     from dcs_sessions._errors import (
         ApiConnectionError,
@@ -69,6 +69,7 @@ __all__ = [
     "NodeSessions",
     "NotFoundError",
     "Outcome",
+    "PasswordAuth",
     "PermissionDeniedError",
     "QueryResult",
     "Reply",
@@ -92,8 +93,8 @@ __all__ = [
 # sync client does not load what only the async one needs, and the emulator loads no client at all.
 _HOMES: Final = {
     "dcs_sessions._async._client": ("AsyncClient",),
-    "dcs_sessions._auth": ("AkSkAuth", "Auth", "EcsMetadataAuth", "TokenAuth"),
     "dcs_sessions._ending": ("Outcome",),
+    "dcs_sessions._auth": ("AkSkAuth", "Auth", "EcsMetadataAuth", "PasswordAuth", "TokenAuth"),
     "dcs_sessions._options": ("Retry",),
     "dcs_sessions._results": ("NodeSessions", "QueryResult", "Response"),
     "dcs_sessions._sync._client": ("Client",),

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from pathlib import Path
 
 import attrs
 
-from dcs_sessions._auth import AkSkAuth, Auth, EcsMetadataAuth, TokenAuth
+from dcs_sessions._auth import AkSkAuth, Auth, PasswordAuth, TokenAuth
+from dcs_sessions._auth._oidc import IdToken, IdTokenAuth, OidcAuth
+from dcs_sessions._auth._server import ServerAuth
+from dcs_sessions._endpoints import checked_origin
 from dcs_sessions._errors import ConfigurationError, without_frames
 
 _DEFAULT_FILE = "~/.huaweicloud/credentials"
+_PROJECT = "HUAWEICLOUD_SDK_PROJECT_ID"
+_ID_TOKEN_FILE = "HUAWEICLOUD_SDK_ID_TOKEN_FILE"  # noqa: S105 - a name
+_OIDC = "HUAWEICLOUD_OIDC"
+PASSWORD_VARIABLES = ("DCS_SESSIONS_DOMAIN", "DCS_SESSIONS_USER", "DCS_SESSIONS_PASSWORD")
 
 
 @attrs.frozen
@@ -33,68 +41,118 @@ class Found:
 
 @without_frames
 def find_credentials() -> Found:
-    """Take the first of: token, access key, credentials file, ECS metadata service.
+    """Take the first of: token, password, OIDC, ID token, access key, file, server or pod.
 
-    The names are those of the vendor's SDK: `HUAWEICLOUD_SDK_AK`, `HUAWEICLOUD_SDK_SK`,
-    `HUAWEICLOUD_SDK_SECURITY_TOKEN`, `HUAWEICLOUD_SDK_PROJECT_ID`, and
-    `HUAWEICLOUD_SDK_CREDENTIALS_FILE` for a file other than `~/.huaweicloud/credentials`. The SDK
-    has no token; its variable here is `DCS_SESSIONS_TOKEN`, which comes first.
+    The names, and the order from OIDC on, are those of the vendor's SDK; see `docs/environment.md`.
+    The SDK has neither token nor password; their variables are `DCS_SESSIONS_TOKEN`, and
+    `DCS_SESSIONS_DOMAIN`, `DCS_SESSIONS_USER` and `DCS_SESSIONS_PASSWORD`.
 
     Raises:
-        ConfigurationError: Half of a key pair is there, or the file cannot be read.
+        ConfigurationError: A part of what belongs together is missing, or the file cannot be read.
     """
-    project_id = env("HUAWEICLOUD_SDK_PROJECT_ID")
-    project_source = "HUAWEICLOUD_SDK_PROJECT_ID" if project_id else None
-    token = env("DCS_SESSIONS_TOKEN")
-    if token:
-        return Found(TokenAuth(token), "DCS_SESSIONS_TOKEN", project_id, project_source)
-    ak, sk = env("HUAWEICLOUD_SDK_AK"), env("HUAWEICLOUD_SDK_SK")
-    if ak or sk:
-        auth = _key_pair(
-            "HUAWEICLOUD_SDK_AK",
-            ak,
-            "HUAWEICLOUD_SDK_SK",
-            sk,
-            env("HUAWEICLOUD_SDK_SECURITY_TOKEN"),
-        )
-        source = "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"
-        return Found(auth, source, project_id, project_source)
+    project_id = env(_PROJECT)
+    found = _from_environment()
+    if found is not None:
+        auth, source = found
+        return Found(auth, source, project_id, _PROJECT if project_id else None)
     named = env("HUAWEICLOUD_SDK_CREDENTIALS_FILE")
     path = Path(named or _DEFAULT_FILE).expanduser()
     if named or path.exists():
         section = _read_section(path)
-        auth = _key_pair(
-            "ak",
-            section.get("ak"),
-            "sk",
-            section.get("sk"),
-            section.get("security_token"),
-            where=f" in {path}",
-        )
+        auth = _from_section(section, path)
         if project_id is None and section.get("project_id"):
-            project_id, project_source = section["project_id"], str(path)
-        return Found(auth, str(path), project_id, project_source)
-    return Found(EcsMetadataAuth(), "ECS metadata service", project_id, project_source)
+            return Found(auth, str(path), section["project_id"], str(path))
+        return Found(auth, str(path), project_id, _PROJECT if project_id else None)
+    tried = f"not in the environment (HUAWEICLOUD_SDK_AK and _SK), not in {_DEFAULT_FILE}"
+    source = "ECS metadata service or pod identity"
+    return Found(ServerAuth(tried), source, project_id, _PROJECT if project_id else None)
+
+
+def _from_environment() -> tuple[Auth, str] | None:
+    token = env("DCS_SESSIONS_TOKEN")
+    if token:
+        return TokenAuth(token), "DCS_SESSIONS_TOKEN"
+    login = _together(*PASSWORD_VARIABLES)
+    if login:
+        domain, user, password = login
+        return PasswordAuth(domain, user, password), "DCS_SESSIONS_USER and DCS_SESSIONS_PASSWORD"
+    oidc = _oidc()
+    if oidc is not None:
+        return oidc, f"{_OIDC}_PROVIDER_URN"
+    federated = _together("HUAWEICLOUD_SDK_IDP_ID", _ID_TOKEN_FILE)
+    if federated:
+        idp_id, path = federated
+        return IdTokenAuth(idp_id, IdToken(_ID_TOKEN_FILE, None, path)), _ID_TOKEN_FILE
+    pair = _together("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK")
+    if pair:
+        ak, sk = pair
+        auth = AkSkAuth(ak, sk, env("HUAWEICLOUD_SDK_SECURITY_TOKEN"))
+        return auth, "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"
+    return None
+
+
+def _oidc() -> Auth | None:
+    """Read what the vendor calls OIDC-STS: an ID token for an agency."""
+    text, path = env(f"{_OIDC}_ID_TOKEN"), env(f"{_OIDC}_TOKEN_FILE")
+    provider, agency = env(f"{_OIDC}_PROVIDER_URN"), env(f"{_OIDC}_AGENCY_URN")
+    # Others set one or two of these as well; the vendor's SDK takes them when all are there.
+    if provider is None or agency is None or (text is None and path is None):
+        return None
+    seconds = env(f"{_OIDC}_DURATION_SECONDS") or "3600"
+    if not re.fullmatch("[0-9]{1,6}", seconds):
+        msg = f"{_OIDC}_DURATION_SECONDS must be a number of seconds"
+        raise ConfigurationError(msg)
+    wanted: dict[str, object] = {
+        "provider_urn": provider,
+        "agency_urn": agency,
+        "agency_session_name": env(f"{_OIDC}_SESSION_NAME") or "oidc-sts-session",
+        "duration_seconds": int(seconds),
+    }
+    policy, policy_ids = env(f"{_OIDC}_POLICY"), env(f"{_OIDC}_POLICY_IDS")
+    if policy:
+        wanted["policy"] = policy
+    if policy_ids:
+        wanted["policy_ids"] = [part.strip() for part in policy_ids.split(",") if part.strip()]
+    name = f"{_OIDC}_ID_TOKEN" if text else f"{_OIDC}_TOKEN_FILE"
+    return OidcAuth(wanted, IdToken(name, text, path or ""))
+
+
+def _from_section(section: dict[str, str], path: Path) -> Auth:
+    """Read the credentials of a section. An ID token counts before a key, as in the SDK."""
+    origin = section.get("iam_endpoint")
+    if section.get("idp_id") and section.get("id_token_file"):
+        if origin:
+            origin = checked_origin(f"iam_endpoint in {path}", origin, allow_http=False)
+        token = IdToken(f"id_token_file in {path}", None, section["id_token_file"])
+        return IdTokenAuth(section["idp_id"], token, origin or None)
+    for name in ("ak", "sk"):
+        if not section.get(name):
+            msg = f"{name} is missing in {path}: a key pair has both"
+            raise ConfigurationError(msg)
+    return AkSkAuth(section["ak"], section["sk"], section.get("security_token") or None)
+
+
+def _together(*names: str) -> list[str] | None:
+    """Read variables that are of use only together; None when none of them is set.
+
+    Raises:
+        ConfigurationError: Some are set, and others are not.
+    """
+    values = [env(name) for name in names]
+    found = [value for value in values if value is not None]
+    if not found:
+        return None
+    missing = [name for name, value in zip(names, values, strict=True) if value is None]
+    if missing:
+        given = next(name for name in names if name not in missing)
+        msg = f"{' and '.join(missing)} is missing: {given} is of no use alone"
+        raise ConfigurationError(msg)
+    return found
 
 
 def env(name: str) -> str | None:
-    """Give a variable of the environment, or None when it is not set or blank."""
+    """Return a variable of the environment, or None when it is not set or blank."""
     return os.environ.get(name, "").strip() or None
-
-
-def _key_pair(
-    ak_name: str,
-    ak: str | None,
-    sk_name: str,
-    sk: str | None,
-    security_token: str | None,
-    *,
-    where: str = "",
-) -> Auth:
-    if not ak or not sk:
-        msg = f"{ak_name if not ak else sk_name} is missing{where}: a key pair has both"
-        raise ConfigurationError(msg)
-    return AkSkAuth(ak, sk, security_token or None)
 
 
 def _read_section(path: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
 import orjson
 
-from dcs_sessions._text import printable
+from dcs_sessions._text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,8 +46,25 @@ _ADVICE: Final[Mapping[str, str]] = {
 }
 
 
+# Exceptions of these hold whole requests, headers included.
+_HTTP_LIBRARIES: Final = frozenset(
+    {"aiohttp", "h11", "httpcore", "httpx", "requests", "urllib3", "yarl"}
+)
+# Seconds of difference to the service's clock that are worth a word. It refuses signatures that are
+# off by more than 15 minutes.
+_CLOCK_SECONDS: Final = 300
+_BAD_SIGNATURE: Final = "APIGW.0301"
+
+
 class DcsSessionsError(Exception):
-    """Root of every error that this package raises on purpose."""
+    """Root of every error that this package raises on purpose.
+
+    A message is one line without control characters, of at most 2,000 characters, and shows no
+    login of a URL.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(shown(message))
 
 
 class InvalidArgumentError(DcsSessionsError, ValueError):
@@ -93,30 +110,38 @@ class ApiError(DcsSessionsError):
         retry_after: Seconds after which the service asks to come back, or None.
         advice: What to do about it, or None.
         headers: Headers of the answer, names in lower case.
-        body: The answer as it came.
+        body: The answer as it came. Where it or a header repeats a secret of the request, such as
+            the token or the access key, `***` stands for it.
     """
 
     def __init__(self, reply: Reply, *, problem: str | None = None) -> None:
-        code, message, details, request_id = _parse(reply.body)
+        headers, body = _without_secrets(reply)
+        code, message, details, request_id = (
+            part if part is None or reply.request is None else reply.request.mask(part)
+            for part in _parse(body)
+        )
         self.status = reply.status
         self.error_code = code
         self.error_msg = message
         self.error_ext_msg = details
-        self.request_id = reply.request_id or request_id
-        self.retry_after = _retry_after(reply.headers.get("retry-after"))
-        self.headers = reply.headers
-        self.body = reply.body
+        sent_id = headers.get("x-request-id")
+        self.request_id = request_id if sent_id is None else shown(sent_id)
+        self.retry_after = _retry_after(headers.get("retry-after"))
+        self.headers = headers
+        self.body = body
         said = problem or " ".join(part for part in (code, message) if part) or "empty answer"
         advice = _ADVICE.get(code or "")
         if self.status == 429 and self.retry_after is not None:
             advice = f"come back in {self.retry_after:g} s"
+        if code == _BAD_SIGNATURE:
+            advice = _clock_advice(headers.get("date")) or advice
         self.advice = advice
-        text = f"{reply.status} {said}"
+        text = f"{reply.status} {said[:1000]}"
         if advice is not None:
             text += f" ({advice})"
         if self.request_id is not None:
             text += f" [request {self.request_id}]"
-        super().__init__(printable(text))
+        super().__init__(text if reply.request is None else reply.request.mask(text))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
@@ -163,7 +188,7 @@ class JobFailedError(DcsSessionsError):
 
     def __init__(self, job: Job) -> None:
         reason = job.fail_reason if isinstance(job.fail_reason, str) else "no reason given"
-        super().__init__(printable(f"job {job.job_id} failed: {reason}"))
+        super().__init__(f"job {job.job_id} failed: {reason}")
         self.job = job
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -199,14 +224,23 @@ class SessionListChangedError(SessionListError):
 
 
 def bare(error: E) -> E:
-    """Take the frames from an error and from what caused it: their variables may hold secrets.
+    """Take from an error, and from what caused it, whatever may hold secrets.
 
-    Programs print them: pytest, Sentry, Rich.
+    That is the frames, whose variables pytest, Sentry and Rich print, and the errors of HTTP
+    libraries, which hold requests with their headers.
     """
+    kept: list[BaseException] = [error]
+    seen: set[int] = set()
     link: BaseException | None = error
-    while link is not None:
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        if link is not error and type(link).__module__.partition(".")[0] not in _HTTP_LIBRARIES:
+            kept.append(link)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    for link, cause in zip(kept, [*kept[1:], None], strict=True):
         link.__traceback__ = None
-        link = link.__cause__ or link.__context__
+        link.__cause__ = cause
+        link.__context__ = None
     return error
 
 
@@ -271,7 +305,7 @@ def _parse(body: bytes) -> tuple[str | None, str | None, str | None, str | None]
 
     def text(*names: str) -> str | None:
         values = (fields.get(name) for name in names)
-        return next((str(value) for value in values if isinstance(value, str | int)), None)
+        return next((shown(str(value)) for value in values if isinstance(value, str | int)), None)
 
     code = text("error_code", "errorCode", "code")
     message = text("error_msg", "errorMsg", "message")
@@ -281,10 +315,40 @@ def _parse(body: bytes) -> tuple[str | None, str | None, str | None, str | None]
 
 
 def _excerpt(body: bytes) -> str | None:
-    """Give the beginning of an answer that is not JSON, on one line and printable."""
+    """Return the beginning of an answer that is not JSON, on one line and printable."""
     text = body[:400].decode(errors="replace")
     words = "".join(char if char.isprintable() else " " for char in text).split()
     return " ".join(words)[:200] or None
+
+
+def _without_secrets(reply: Reply) -> tuple[dict[str, str], bytes]:
+    """Return headers and body without the secrets of the request, which answers may repeat."""
+    request = reply.request
+    if request is None:
+        return reply.headers, reply.body
+    headers = {name: request.mask(value) for name, value in reply.headers.items()}
+    body = request.mask(reply.body.decode(errors="surrogateescape"))
+    return headers, body.encode(errors="surrogateescape")
+
+
+def _clock_advice(date: str | None) -> str | None:
+    """Return what to do where this machine's clock is not the service's, or None where it is."""
+    there = _timestamp(date)
+    if there is None:
+        return None
+    ahead = time.time() - there
+    if abs(ahead) <= _CLOCK_SECONDS:
+        return None
+    way = "ahead of" if ahead > 0 else "behind"
+    return f"the clock of this machine is {abs(ahead) / 60:.0f} minutes {way} the service's: set it"
+
+
+def _timestamp(date: str | None) -> float | None:
+    """Read a date of HTTP as seconds since 1970; None when it is none."""
+    try:
+        return None if date is None else email.utils.parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError, TypeError):
+        return None
 
 
 def _retry_after(value: str | None) -> float | None:
@@ -294,9 +358,8 @@ def _retry_after(value: str | None) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except ValueError:
+        there = _timestamp(value)
+        if there is None:
             return None
-        seconds = max(0.0, seconds)
+        seconds = max(0.0, there - time.time())
     return seconds if 0 <= seconds < float("inf") else None

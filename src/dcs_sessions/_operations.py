@@ -20,9 +20,9 @@ from dcs_sessions._errors import (
     InvalidArgumentError,
     UnexpectedResponseError,
     error_from,
+    without_frames,
 )
 from dcs_sessions._results import Response
-from dcs_sessions._text import printable
 from dcs_sessions_api import models
 from dcs_sessions_api.api.jobs import show_job_info
 from dcs_sessions_api.api.nodes import show_nodes_information
@@ -68,6 +68,7 @@ class Call(Generic[T]):
     repeatable: bool = True
     project_id: str | None = None
 
+    @without_frames
     def response(self, reply: Reply) -> Response[T]:
         """Read a reply.
 
@@ -178,7 +179,7 @@ def find_project(region: str) -> Call[str]:
         except (KeyError, TypeError):
             raise UnexpectedResponseError(reply, problem="no list of projects") from None
         if len(found) != 1:
-            ids = printable(", ".join(found)) or "none"
+            ids = ", ".join(found) or "none"
             msg = f"region {region} has to have one project, found {ids}: pass project_id="
             raise ConfigurationError(msg)
         return found[0]

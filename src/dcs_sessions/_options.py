@@ -11,6 +11,7 @@ import attrs
 
 from dcs_sessions._defaults import CONCURRENCY
 from dcs_sessions._errors import ConfigurationError, InvalidArgumentError
+from dcs_sessions._wire import Scope
 
 if TYPE_CHECKING:
     from dcs_sessions._auth import Auth
@@ -65,7 +66,7 @@ def _check_wait(_: object, field: attrs.Attribute[float], value: object) -> None
 def _check_auth(_: object, __: object, value: Auth) -> None:
     if not callable(getattr(value, "flow", None)):
         # What was passed may be the token itself.
-        msg = "auth has to be TokenAuth(...), AkSkAuth(...) or EcsMetadataAuth()"
+        msg = "auth must be TokenAuth(...), AkSkAuth(...), PasswordAuth(...) or EcsMetadataAuth()"
         raise ConfigurationError(msg)
 
 
@@ -100,7 +101,7 @@ class Options:
 
     Attributes:
         origin: Endpoint of the service.
-        identity_origin: Endpoint of the identity service, or None when the region is not known.
+        identity_origin: Endpoint of the identity service.
         region: Region that a project ID may be looked up for, or None.
         project_id: Project ID, or None when it has to be looked up.
         auth: Who the caller is.
@@ -111,7 +112,7 @@ class Options:
     """
 
     origin: str
-    identity_origin: str | None
+    identity_origin: str
     region: str | None
     project_id: str | None
     auth: Auth = attrs.field(validator=_check_auth)
@@ -119,6 +120,11 @@ class Options:
     retry: Retry
     headers: Mapping[str, str]
     concurrency: int
+
+    @property
+    def scope(self) -> Scope:
+        """Return what calls are for, by which some credentials differ."""
+        return Scope(self.identity_origin, self.region, self.project_id)
 
 
 def checked_concurrency(value: object, max_connections: int) -> int:

@@ -17,7 +17,7 @@ from dcs_sessions import AkSkAuth, ConfigurationError, EcsMetadataAuth, TokenAut
 from dcs_sessions._credentials import find_credentials
 from dcs_sessions._endpoints import checked_origin, identity_origin
 from support.both import Both
-from support.scripted import ScriptedServer, answer, silence
+from support.scripted import ScriptedServer, answer
 
 JOB = answer(200, {"job_id": "j", "status": "SUCCESS"})
 EXPIRED = answer(401, {"error_code": "APIGW.0307", "error_msg": "must be updated"})
@@ -25,9 +25,19 @@ EXPIRED = answer(401, {"error_code": "APIGW.0307", "error_msg": "must be updated
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("AK", "SK", "SECURITY_TOKEN", "PROJECT_ID", "CREDENTIALS_FILE", "IAM_ENDPOINT"):
+    for name in ("HC_CONTAINER_CREDENTIALS_FULL_URI", "HUAWEICLOUD_OIDC_PROVIDER_URN"):
+        monkeypatch.delenv(name, raising=False)
+    for name in (
+        "AK",
+        "SK",
+        "SECURITY_TOKEN",
+        "PROJECT_ID",
+        "CREDENTIALS_FILE",
+        "IAM_ENDPOINT",
+        "IDP_ID",
+    ):
         monkeypatch.delenv(f"HUAWEICLOUD_SDK_{name}", raising=False)
-    for name in ("TOKEN", "ENDPOINT", "REGION"):
+    for name in ("TOKEN", "ENDPOINT", "REGION", "DOMAIN", "USER", "PASSWORD"):
         monkeypatch.delenv(f"DCS_SESSIONS_{name}", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
 
@@ -106,7 +116,10 @@ def test_a_secret_that_no_header_can_carry_is_not_shown(value: object) -> None:
 
 def test_a_function_that_gives_no_token_is_named(both: Both, server: ScriptedServer) -> None:
     client = both(endpoint=server.endpoint, auth=TokenAuth(lambda: ""))
-    with pytest.raises(ConfigurationError, match=r"^token has to be a text that is not empty"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^no token from TokenAuth: token must be a string that is not empty",
+    ):
         client.get_job("j")
     assert server.received == []
 
@@ -187,7 +200,7 @@ def test_where_credentials_were_found_is_known(
         found = find_credentials()
         return type(found.auth).__name__, found.source, found.project_id, found.project_source
 
-    assert found() == ("EcsMetadataAuth", "ECS metadata service", None, None)
+    assert found() == ("ServerAuth", "ECS metadata service or pod identity", None, None)
     path = credentials_file(tmp_path, "[basic]\nak=a\nsk=s\n")
     assert found() == ("AkSkAuth", str(path), None, None)
     path.write_text("[basic]\nak=a\nsk=s\nproject_id=file-project\n")
@@ -196,7 +209,7 @@ def test_where_credentials_were_found_is_known(
     monkeypatch.setenv(project, "p")
     assert found() == ("AkSkAuth", str(path), "p", project)
     path.unlink()
-    assert found() == ("EcsMetadataAuth", "ECS metadata service", "p", project)
+    assert found() == ("ServerAuth", "ECS metadata service or pod identity", "p", project)
     monkeypatch.setenv("HUAWEICLOUD_SDK_AK", "a")
     monkeypatch.setenv("HUAWEICLOUD_SDK_SK", "s")
     both = "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"
@@ -299,112 +312,6 @@ def test_half_a_key_pair_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "canary" not in str(caught.value)
 
 
-def keys(expires: float) -> object:
-    written = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(time.time() + expires))
-    credential = {
-        "access": "ecs-ak",
-        "secret": "ecs-sk",
-        "securitytoken": "ecs-st",
-        "expires_at": written,
-    }
-    return {"credential": credential}
-
-
-def test_then_the_server(
-    both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One scripted server stands for the metadata service and for DCS."""
-    monkeypatch.setattr("dcs_sessions._auth._METADATA_ENDPOINT", server.endpoint)
-    server.steps = [
-        answer(200, b"session-token"),
-        answer(200, keys(3600)),
-        JOB,
-        JOB,
-        answer(404),
-        answer(200, keys(86400)),
-        JOB,
-    ]
-    client = both.adopt(both.cls.from_env(endpoint=server.endpoint, project_id="p"))
-    client.get_job("j")
-    client.get_job("j")
-    monkeypatch.setattr("dcs_sessions._auth._RENEW_SECONDS", 7200)
-    client.get_job("j")
-    did = [f"{request.method} {request.path.rpartition('/')[2]}" for request in server.received]
-    assert did[:4] == ["PUT token", "GET securitykey", "GET j", "GET j"]
-    assert did[4:] == ["PUT token", "GET securitykey", "GET j"]
-    put, get, first = server.received[:3]
-    assert put.headers["x-metadata-token-ttl-seconds"] == "21600"
-    assert get.headers["x-metadata-token"] == "session-token"
-    assert "x-metadata-token" not in server.received[5].headers
-    assert "Access=ecs-ak, " in first.headers["authorization"]
-    assert first.headers["x-security-token"] == "ecs-st"
-
-
-def test_no_credentials_anywhere(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dcs_sessions._auth._METADATA_ENDPOINT", "http://127.0.0.1:1")
-    client = both.adopt(both.cls.from_env(endpoint="http://127.0.0.1:2", project_id="p"))
-    with pytest.raises(ConfigurationError, match="no credentials: not in the environment"):
-        client.get_job("j")
-
-
-@pytest.mark.parametrize(
-    ("answers", "problem"),
-    [
-        ([answer(500)], r"^no credentials: .* not from the ECS metadata service \(500"),
-        ([answer(404), answer(404)], "^no credentials: .*_AK and _SK"),
-        ([answer(404), answer(200, {})], r"^the ECS metadata .* gave no credentials \(KeyError\)$"),
-        ([answer(404), answer(200, b"<html>")], r"gave no credentials \(JSONDecodeError\)$"),
-        (
-            [answer(404), answer(200, {"credential": {"access": "canary", "secret": ""}})],
-            "gave no credentials",
-        ),
-        (
-            [answer(404), answer(200, {"credential": {"access": "canary", "secret": "canary"}})],
-            "gave no credentials",
-        ),
-    ],
-)
-def test_a_metadata_service_without_credentials(
-    both: Both,
-    server: ScriptedServer,
-    monkeypatch: pytest.MonkeyPatch,
-    answers: list[object],
-    problem: str,
-) -> None:
-    monkeypatch.setattr("dcs_sessions._auth._METADATA_ENDPOINT", server.endpoint)
-    server.steps = answers  # type: ignore[assignment]
-    client = both(endpoint="http://127.0.0.1:1", auth=EcsMetadataAuth())
-    with pytest.raises(ConfigurationError, match=problem) as caught:
-        client.get_job("j")
-    assert "canary" not in str(caught.value)
-
-
-def test_a_metadata_service_that_is_silent_is_not_waited_for_long(
-    both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("dcs_sessions._auth._METADATA_ENDPOINT", server.endpoint)
-    monkeypatch.setattr("dcs_sessions._auth._METADATA_SECONDS", 0.2)
-    server.steps = [silence]
-    started = time.monotonic()
-    with pytest.raises(ConfigurationError, match=r"^no credentials"):
-        both(endpoint="http://127.0.0.1:1", auth=EcsMetadataAuth()).get_job("j", timeout=30)
-    assert time.monotonic() - started < 10
-
-
-@pytest.mark.parametrize("status", [404, 405, 503])
-def test_a_metadata_service_without_tokens_needs_none(
-    status: int, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("dcs_sessions._auth._METADATA_ENDPOINT", server.endpoint)
-    server.steps = [answer(status), answer(200, keys(86400)), JOB]
-    with dcs_sessions.Client(
-        endpoint=server.endpoint, project_id="p", auth=EcsMetadataAuth()
-    ) as client:
-        client.get_job("j")
-    assert "x-metadata-token" not in server.received[1].headers
-    assert server.received[2].headers["x-security-token"] == "ecs-st"
-
-
 # Where the service is
 
 
@@ -424,25 +331,25 @@ def test_a_region_gives_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({}, "endpoint= or region="),
         ({"endpoint": "https://x"}, "project_id="),
-        ({"region": "CN North"}, "has to be an ID"),
-        ({"region": "cn-north-4/../x"}, "has to be an ID"),
-        ({"endpoint": "x", "project_id": "p"}, "has to be like"),
-        ({"endpoint": "ftp://x", "project_id": "p"}, "has to be like"),
-        ({"endpoint": "https://", "project_id": "p"}, "has to be like"),
-        ({"endpoint": "https://x/v2", "project_id": "p"}, "has to end after the host"),
-        ({"endpoint": "https://x?y", "project_id": "p"}, "has to end after the host"),
+        ({"region": "CN North"}, "must be an ID"),
+        ({"region": "cn-north-4/../x"}, "must be an ID"),
+        ({"endpoint": "x", "project_id": "p"}, "must be like"),
+        ({"endpoint": "ftp://x", "project_id": "p"}, "must be like"),
+        ({"endpoint": "https://", "project_id": "p"}, "must be like"),
+        ({"endpoint": "https://x/v2", "project_id": "p"}, "must end after the host"),
+        ({"endpoint": "https://x?y", "project_id": "p"}, "must end after the host"),
         ({"endpoint": "https://canary:canary@x", "project_id": "p"}, "user or a password"),
         ({"endpoint": "https://canary@x", "project_id": "p"}, "user or a password"),
         ({"endpoint": "https://:canary@x", "project_id": "p"}, "user or a password"),
         ({"endpoint": 5, "project_id": "p"}, "^endpoint is no address"),
-        ({"region": 5}, "^region 5 has to be an ID"),
-        ({"region": "cn-north-4", "auth": "canary"}, r"^auth has to be TokenAuth\("),
-        ({"region": "cn-north-4", "proxy": "canary:1"}, "^proxy has to be an address"),
-        ({"region": "cn-north-4", "proxy": 5}, "^proxy has to be an address"),
+        ({"region": 5}, "^region 5 must be an ID"),
+        ({"region": "cn-north-4", "auth": "canary"}, r"^auth must be TokenAuth\("),
+        ({"region": "cn-north-4", "proxy": "canary:1"}, "^proxy must be an address"),
+        ({"region": "cn-north-4", "proxy": 5}, "^proxy must be an address"),
         ({"region": "cn-north-4", "max_connections": 0}, "^max_connections 0 has to be"),
         ({"region": "cn-north-4", "verify": 5}, "^verify: 5 is none of"),
         ({"endpoint": "https://x:port", "project_id": "p"}, "is no address"),
-        ({"endpoint": "https://a b", "project_id": "p"}, "has to be like"),
+        ({"endpoint": "https://a b", "project_id": "p"}, "must be like"),
         ({"endpoint": "http://dcs.example", "project_id": "p"}, "unencrypted: use https"),
     ],
 )
@@ -466,7 +373,7 @@ def test_plain_http_elsewhere_has_to_be_allowed() -> None:
 
 
 def test_where_the_identity_service_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert identity_origin(None, allow_http=False) is None
+    assert identity_origin(None, allow_http=False) == "https://iam.myhuaweicloud.com"
     regional = identity_origin("cn-north-4", allow_http=False)
     assert regional == "https://iam.cn-north-4.myhuaweicloud.com"
     assert identity_origin("cn-south-4", allow_http=False) == "https://iam.myhuaweicloud.com"

@@ -321,3 +321,24 @@ def test_with_options_leaves_the_original_alone(both: Both, server: ScriptedServ
     assert [request.path.split("/")[2] for request in server.received] == ["other", "a-project"]
     tokens = [request.headers["x-auth-token"] for request in server.received]
     assert tokens == ["other-token", "a-token"]
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_clients_that_are_closed_say_so(both: Both, server: ScriptedServer, used: bool) -> None:
+    server.steps = [answer(200, {"job_id": "j", "status": "SUCCESS"})]
+    client = both(endpoint=server.endpoint)
+    if used:
+        client.get_job("j")
+    client.close()
+    client.close()
+    with pytest.raises(dcs_sessions.ConfigurationError, match="this client is closed"):
+        client.get_job("j")
+
+
+def test_cookies_are_not_kept(both: Both, server: ScriptedServer) -> None:
+    job = {"job_id": "j", "status": "SUCCESS"}
+    server.steps = [answer(200, job, {"Set-Cookie": "a=b; Path=/"})]
+    client = both(endpoint=server.endpoint)
+    client.get_job("j")
+    client.get_job("j")
+    assert "cookie" not in server.received[1].headers

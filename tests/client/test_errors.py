@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import logging
 import pickle
 import tracemalloc
 from email.utils import formatdate
@@ -333,3 +335,54 @@ def test_one_root_for_all() -> None:
     ]
     assert len(kinds) == 17
     assert all(issubclass(kind, dcs_sessions.DcsSessionsError) for kind in kinds)
+
+
+def test_logs_hold_no_control_characters(
+    both: Both, server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "dcs_sessions")
+    found = {"X-Request-Id": "a\x80\x9b31mb"}
+    server.steps = [
+        answer(200, {"job_id": "j", "status": "SUCCESS"}, found),
+        answer(500, {"error_code": "x", "error_msg": "\x1b[31m"}, found),
+    ]
+    client = both(endpoint=server.endpoint, retry=None)
+    for _ in range(2):
+        with contextlib.suppress(dcs_sessions.DcsSessionsError):
+            client.get_job("j")
+    assert caplog.messages
+    assert all(message.isprintable() for message in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    "date", ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "x", "-1", "9e999"]
+)
+def test_times_to_come_back_that_make_no_sense_are_left_out(
+    both: Both, server: ScriptedServer, date: str
+) -> None:
+    server.steps = [answer(429, {}, {"Retry-After": date})]
+    with pytest.raises(dcs_sessions.ThrottledError) as caught:
+        both(endpoint=server.endpoint, retry=None).get_job("j")
+    assert caught.value.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("ahead", "advice"),
+    [
+        (20 * 60, "the clock of this machine is 20 minutes ahead of the service's: set it"),
+        (-6 * 3600, "the clock of this machine is 360 minutes behind the service's: set it"),
+        (200, "check the access key, the secret key and the clock of this machine"),
+        (None, "check the access key, the secret key and the clock of this machine"),
+    ],
+)
+def test_refused_signatures_say_how_wrong_the_clock_is(
+    both: Both, server: ScriptedServer, ahead: float | None, advice: str
+) -> None:
+    headers = {} if ahead is None else {"Date": formatdate(time() - ahead, usegmt=True)}
+    refused = {"error_code": "APIGW.0301", "error_msg": "verify aksk signature fail"}
+    server.steps = [answer(401, refused, headers)]
+    client = both(endpoint=server.endpoint, auth=dcs_sessions.AkSkAuth("ak", "sk"))
+    with pytest.raises(dcs_sessions.AuthenticationError) as caught:
+        client.get_job("j")
+    assert caught.value.advice == advice
+    assert len(server.received) == 1, "each refused signature counts towards a lock"

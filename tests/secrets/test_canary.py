@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import pickle
+import re
+import socket
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,10 +19,20 @@ from types import TracebackType
 import pytest
 
 import dcs_sessions
-from dcs_sessions import AkSkAuth, Auth, EcsMetadataAuth, TokenAuth
+from dcs_sessions import AkSkAuth, Auth, EcsMetadataAuth, PasswordAuth, TokenAuth
 from dcs_sessions_api import AuthenticatedClient, Client
 from support.both import Both
-from support.scripted import ScriptedServer, Step, answer, hang_up, reset, send, silence
+from support.identity import IdentityService
+from support.scripted import (
+    Received,
+    ScriptedServer,
+    Step,
+    answer,
+    hang_up,
+    reset,
+    send,
+    silence,
+)
 
 CANARY = "canary-7f3a"
 TESTS = str(Path(__file__).parents[1])
@@ -32,7 +44,48 @@ AUTHS: dict[str, Callable[[], Auth]] = {
     "keys": lambda: AkSkAuth(CANARY, CANARY),
     "temporary keys": lambda: AkSkAuth(CANARY, CANARY, CANARY),
 }
+
+
+def echo(connection: socket.socket, request: Received) -> None:
+    """Answer with all that was sent, as a debugging proxy does, and as JSON writes it."""
+    headers = dict(request.headers)
+    body = {"error_code": "APIGW.0301", "error_msg": str(headers), "all": headers}
+    answer(401, body, {"X-Echo": str(headers)})(connection, request)
+
+
+def echo_of_key(connection: socket.socket, request: Received) -> None:
+    """Answer as the gateway does to a key that it does not know."""
+    found = re.search("Access=([^,]*)", request.headers.get("authorization", ""))
+    ak = found[1] if found else request.headers["x-auth-token"]
+    said = (
+        f"Incorrect IAM authentication information: Get secretKey failed,ak:{ak},err:ak not exist"
+    )
+    answer(401, {"error_code": "APIGW.0301", "error_msg": said})(connection, request)
+
+
+def echo_of_teapot(connection: socket.socket, request: Received) -> None:
+    answer(418, {"message": str(dict(request.headers))})(connection, request)
+
+
+def echo_of_success(connection: socket.socket, request: Received) -> None:
+    answer(200, list(request.headers.items()))(connection, request)
+
+
 FAULTS: dict[str, list[Step]] = {
+    "echo": [echo],
+    "echo of the key": [echo_of_key],
+    "echo where success was due": [echo_of_success],
+    "echo with an undocumented status": [echo_of_teapot],
+    "a header of 10 kB": [answer(200, {}, {"X-Long": "a" * 10_000})],
+    "a header without a name": [send(b"HTTP/1.1 200 OK\r\n: b\r\n\r\n", close=True)],
+    "two lengths": [
+        send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", close=True)
+    ],
+    "broken chunks": [
+        send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", close=True)
+    ],
+    "another version": [send(b"HTTP/9.9 200 OK\r\n\r\n", close=True)],
+    "a status of words": [send(b"HTTP/1.1 abc OK\r\n\r\n", close=True)],
     "reset": [reset],
     "hang-up": [hang_up],
     "silence": [silence],
@@ -51,28 +104,57 @@ FAULTS: dict[str, list[Step]] = {
 }
 
 
-def frames(error: BaseException) -> Iterator[str]:
-    """Show the variables of every frame that is not a test's, causes and contexts included."""
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """Give an error and all causes and contexts, also those that `from None` hides."""
     seen: set[int] = set()
     links: list[BaseException | None] = [error]
     while links:
         link = links.pop()
-        if link is None or id(link) in seen:
-            continue
-        seen.add(id(link))
-        links += [link.__cause__, link.__context__]
-        traceback: TracebackType | None = link.__traceback__
-        while traceback is not None:
-            frame = traceback.tb_frame
-            if not frame.f_code.co_filename.startswith(TESTS):
-                for name, value in frame.f_locals.items():
-                    yield f"{frame.f_code.co_qualname}: {name} = {value!r}"
-            traceback = traceback.tb_next
+        if link is not None and id(link) not in seen:
+            seen.add(id(link))
+            links += [link.__cause__, link.__context__]
+            yield link
+
+
+def frames(link: BaseException) -> Iterator[str]:
+    """Show the variables of every frame that is not a test's."""
+    traceback: TracebackType | None = link.__traceback__
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if not frame.f_code.co_filename.startswith(TESTS):
+            for name, value in frame.f_locals.items():
+                yield f"{frame.f_code.co_qualname}: {name} = {value!r}"
+        traceback = traceback.tb_next
+
+
+def inside(value: object, depth: int = 4) -> Iterator[str]:
+    """Show a value and what it is made of, as a debugger or an error tracker may."""
+    yield repr(value)
+    yield str(value)
+    if depth and isinstance(value, dict):
+        for key, part in value.items():
+            yield from inside(key, depth - 1)
+            yield from inside(part, depth - 1)
+    elif depth and isinstance(value, list | tuple | set | frozenset):
+        for part in value:
+            yield from inside(part, depth - 1)
+    elif depth and type(value).__module__ != "builtins" and not isinstance(value, type):
+        for name in dir(value):
+            if not name.startswith("__"):
+                try:
+                    part = getattr(value, name)
+                except Exception:  # noqa: BLE001 - some exist only at other times
+                    continue
+                if not callable(part):
+                    yield from inside(part, depth - 1)
 
 
 def everything(error: BaseException) -> str:
-    said = [str(error), repr(error), repr(vars(error)), repr(pickle.dumps(error))]
-    return "\n".join([*said, *frames(error)])
+    said = [repr(pickle.dumps(error))]
+    for link in chain(error):
+        said += [str(link), *inside(link.args), *inside(vars(link)), *frames(link)]
+        said += [*inside(link), *getattr(link, "__notes__", [])]
+    return "\n".join(said)
 
 
 @pytest.mark.parametrize("auth", AUTHS)
@@ -96,6 +178,127 @@ def test_no_fault_shows_a_secret(
     seen = everything(caught.value) + caplog.text + repr(client) + repr(client.raw)
     for secret in (CANARY, *signatures):
         assert secret not in seen
+
+
+PROXY_FAULTS: dict[str, Step] = {
+    "refuses": answer(407, b"no", {"Proxy-Authenticate": "Basic"}),
+    "forbids": answer(403, b"<html>no</html>"),
+    "is none": send(b"SSH-2.0-OpenSSH_9.9\r\n", close=True),
+    "hangs up": hang_up,
+    "resets": reset,
+}
+
+
+@pytest.mark.parametrize("fault", PROXY_FAULTS)
+@pytest.mark.parametrize("scheme", ["https", "http"])
+@pytest.mark.parametrize("place", ["argument", "environment"])
+def test_no_proxy_shows_its_password(
+    both: Both,
+    server: ScriptedServer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+    scheme: str,
+    place: str,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.steps = [PROXY_FAULTS[fault]]
+    proxy = server.endpoint.replace("//", f"//{CANARY}-user:{CANARY}-password@")
+    monkeypatch.setenv(f"{scheme.upper()}_PROXY", proxy)
+    given = proxy if place == "argument" else None
+    client = both(
+        endpoint=f"{scheme}://dcs.example",
+        proxy=given,
+        retry=None,
+        allow_http=True,
+        auth=TokenAuth(f"{CANARY}-token"),
+    )
+    with pytest.raises(dcs_sessions.DcsSessionsError) as caught:
+        client.scan_sessions("i", "n", timeout=30)
+    assert CANARY not in everything(caught.value) + caplog.text + repr(client)
+    assert server.received, "the proxy was asked"
+
+
+def test_no_proxy_that_is_not_there_shows_its_password(both: Both) -> None:
+    proxy = f"http://{CANARY}-user:{CANARY}-password@127.0.0.1:1"
+    client = both(endpoint="https://dcs.example", proxy=proxy, retry=None)
+    with pytest.raises(dcs_sessions.ApiConnectionError) as caught:
+        client.scan_sessions("i", "n")
+    assert CANARY not in everything(caught.value)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"endpoint": f"https//user:{CANARY}@dcs.example"},
+        {"endpoint": f"https://user:{CANARY}@dcs.example"},
+        {"endpoint": f"https://user:{CANARY}"},
+        {"endpoint": f"https://user:{CANARY}#@dcs.example"},
+        {"endpoint": f"user:{CANARY}@dcs.example"},
+        {"endpoint": f"https://dcs.example/?token={CANARY}"},
+        {"endpoint": f"https://[{CANARY}"},
+        {"endpoint": "https://x", "proxy": f"http://user:{CANARY}@proxy:99999"},
+        {"endpoint": "https://x", "proxy": f"socks5://user:{CANARY}@proxy"},
+        {"endpoint": "https://x", "headers": {"X-Key": f"{CANARY}\n"}},
+        {"endpoint": "https://x", "auth": CANARY},
+    ],
+)
+@pytest.mark.parametrize("kind", [dcs_sessions.Client, dcs_sessions.AsyncClient])
+def test_no_mistyped_argument_is_shown(kind: type, arguments: dict[str, object]) -> None:
+    with pytest.raises(dcs_sessions.DcsSessionsError) as caught:
+        kind(**{"project_id": "p", "auth": TokenAuth("t"), **arguments})
+    assert CANARY not in everything(caught.value)
+
+
+@pytest.mark.parametrize("fault", ["junk", "500", "401", "404"])
+@pytest.mark.parametrize("make", [EcsMetadataAuth, lambda: PasswordAuth("d", "u", CANARY)])
+def test_no_service_that_gives_credentials_shows_any(
+    both: Both,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fault: str,
+    make: Callable[[], Auth],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with IdentityService() as service:
+        monkeypatch.setattr("dcs_sessions._auth._server._METADATA_ENDPOINT", service.endpoint)
+        monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", service.endpoint)
+        service.fault = fault
+        client = both(endpoint="http://127.0.0.1:1", auth=make())
+        with pytest.raises(dcs_sessions.ConfigurationError) as caught:
+            client.scan_sessions("i", "n")
+    assert CANARY not in everything(caught.value) + caplog.text
+
+
+def test_no_echo_of_the_identity_service_shows_the_password(
+    both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def step(connection: socket.socket, request: Received) -> None:
+        body = {"error": {"code": 401, "message": f"wrong: {request.body.decode()}"}}
+        answer(401, body)(connection, request)
+
+    monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", server.endpoint)
+    server.steps = [step]
+    auth = PasswordAuth("d", "u", f'{CANARY}"ä/+=')
+    with pytest.raises(dcs_sessions.ConfigurationError, match="401 wrong: ") as caught:
+        both(endpoint=server.endpoint, auth=auth).scan_sessions("i", "n")
+    assert CANARY not in everything(caught.value)
+
+
+@pytest.mark.parametrize("library", ["httpx", "plain"])
+def test_no_failed_function_shows_a_secret(both: Both, library: str) -> None:
+    def fetch() -> str:
+        token = CANARY
+        if library == "plain":
+            raise OSError(5, "no" if token else "")
+        import httpx
+
+        with httpx.Client(headers={"Authorization": token}) as client:
+            return client.post("http://127.0.0.1:1", content=token).text
+
+    with pytest.raises(dcs_sessions.ConfigurationError, match="the function raised") as caught:
+        both(endpoint="http://127.0.0.1:1", auth=TokenAuth(fetch)).scan_sessions("i", "n")
+    assert CANARY not in everything(caught.value)
 
 
 @pytest.mark.parametrize("auth", AUTHS)
@@ -165,7 +368,7 @@ def test_no_file_with_a_fault_is_shown(tmp_path: Path, monkeypatch: pytest.Monke
 def test_no_answer_of_the_metadata_service_is_shown(
     both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, body: bytes
 ) -> None:
-    monkeypatch.setattr("dcs_sessions._auth._METADATA_ENDPOINT", server.endpoint)
+    monkeypatch.setattr("dcs_sessions._auth._server._METADATA_ENDPOINT", server.endpoint)
     server.steps = [answer(200, CANARY.encode()), answer(200, body)]
     client = both(endpoint="http://127.0.0.1:1", auth=EcsMetadataAuth())
     with pytest.raises(dcs_sessions.ConfigurationError) as caught:

@@ -15,6 +15,7 @@ from dcs_sessions import (
     Node,
     NodeSessions,
     Outcome,
+    PasswordAuth,
     QueryResult,
     Response,
     Retry,
@@ -25,7 +26,13 @@ from dcs_sessions import (
 )
 
 
+async def token() -> str:
+    return "token"
+
+
 def sync() -> None:
+    assert_type(TokenAuth(token), TokenAuth)
+    assert_type(PasswordAuth("account", "user", "password"), PasswordAuth)
     auth = TokenAuth(lambda: "token")
     with Client(region="cn-north-4", auth=auth, retry=None, headers={"X-A": "b"}) as client:
         assert_type(client, Client)

@@ -24,6 +24,7 @@ from dcs_sessions._errors import (
     ConfigurationError,
     DcsSessionsError,
     InvalidArgumentError,
+    without_frames,
 )
 from dcs_sessions._operations import checked_ids
 from dcs_sessions._options import (
@@ -41,6 +42,7 @@ from dcs_sessions._transports._tasks import AsyncSideBySide
 from dcs_sessions._transports._tls import trust
 
 if TYPE_CHECKING:
+    import os
     import ssl
     from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
     from types import TracebackType
@@ -59,7 +61,7 @@ class ClientOptions(TypedDict, total=False):
     timeout: float
     retry: Retry | None
     headers: Mapping[str, str] | None
-    verify: bool | str | ssl.SSLContext
+    verify: bool | str | os.PathLike[str] | ssl.SSLContext
     proxy: str | None
     max_connections: int
     concurrency: int | None
@@ -81,12 +83,14 @@ class AsyncClient:
         region: ID of the region, such as `cn-north-4`; gives the endpoint unless that is given too.
         project_id: ID of the project that the instances are in. Without one it is looked up by the
             region, once.
-        auth: Who you are: `TokenAuth`, `AkSkAuth` or `EcsMetadataAuth`.
+        auth: Credentials: `TokenAuth`, `PasswordAuth`, `AkSkAuth` or `EcsMetadataAuth`.
         timeout: Seconds that one call may take, retries included. Methods that wait for jobs have
             a longer one of their own.
         retry: When a call is tried again; None for never.
         headers: Headers that every request carries.
-        verify: False to trust any certificate, or the path of a CA bundle, or an SSL context.
+        verify: False to trust any certificate, or the path of a file or a folder with CA
+            certificates, or an SSL context. True reads `SSL_CERT_FILE` and its like; see
+            `docs/environment.md`.
         proxy: Address of a proxy; without one, the environment decides.
         max_connections: How many connections there may be at once.
         concurrency: How many nodes and pages a query works on at a time; by default 32, or
@@ -97,6 +101,7 @@ class AsyncClient:
         ConfigurationError: The arguments do not fit together.
     """
 
+    @without_frames
     def __init__(
         self,
         *,
@@ -107,7 +112,7 @@ class AsyncClient:
         timeout: float = CALL_SECONDS,
         retry: Retry | None = Retry(),  # noqa: B008 - frozen
         headers: Mapping[str, str] | None = None,
-        verify: bool | str | ssl.SSLContext = True,
+        verify: bool | str | os.PathLike[str] | ssl.SSLContext = True,
         proxy: str | None = None,
         max_connections: int = MAX_CONNECTIONS,
         concurrency: int | None = None,
@@ -148,11 +153,13 @@ class AsyncClient:
     ) -> Self:
         """Make a client from the environment, as the vendor's SDK would.
 
-        Credentials are taken from the first of `DCS_SESSIONS_TOKEN`, `HUAWEICLOUD_SDK_AK` and
-        `HUAWEICLOUD_SDK_SK` (with `HUAWEICLOUD_SDK_SECURITY_TOKEN`), the file
-        `~/.huaweicloud/credentials`, and the metadata service of an ECS server. The rest comes from
-        `HUAWEICLOUD_SDK_PROJECT_ID`, `DCS_SESSIONS_ENDPOINT` and `DCS_SESSIONS_REGION` where it is
-        not given.
+        Credentials are taken from the first of `DCS_SESSIONS_TOKEN`; `DCS_SESSIONS_DOMAIN`,
+        `DCS_SESSIONS_USER` and `DCS_SESSIONS_PASSWORD`; an ID token (`HUAWEICLOUD_OIDC_*`, then
+        `HUAWEICLOUD_SDK_IDP_ID` and `HUAWEICLOUD_SDK_ID_TOKEN_FILE`); `HUAWEICLOUD_SDK_AK` and
+        `HUAWEICLOUD_SDK_SK` (with `HUAWEICLOUD_SDK_SECURITY_TOKEN`); the file
+        `~/.huaweicloud/credentials`; the metadata service of an ECS server; and the identity of a
+        CCE pod. The rest comes from `HUAWEICLOUD_SDK_PROJECT_ID`, `DCS_SESSIONS_ENDPOINT` and
+        `DCS_SESSIONS_REGION` where it is not given.
 
         Args:
             endpoint: Address of the service.

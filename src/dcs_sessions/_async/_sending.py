@@ -21,11 +21,12 @@ from dcs_sessions._errors import (
     ConfigurationError,
     ServerError,
     ThrottledError,
+    bare,
 )
 from dcs_sessions._options import Options, checked_headers, checked_seconds
 from dcs_sessions._retry import Pace, seconds_until_retry
 from dcs_sessions._tracing import span
-from dcs_sessions._transports._tasks import sleep
+from dcs_sessions._transports._tasks import settle, sleep
 from dcs_sessions._wire import Reply, Request
 
 if TYPE_CHECKING:
@@ -98,10 +99,25 @@ class AsyncSender:
             raise ConfigurationError(msg)
         found = self.projects.get(region)
         if found is None:
+            found = await self._project_of_credentials()
+        if found is None:
             call = _operations.find_project(region)
             found = (await self._call(call, None, None)).parsed
-            self.projects[region] = found
+        self.projects[region] = found
         return found
+
+    async def _project_of_credentials(self) -> str | None:
+        """Ask the credentials which project they are for."""
+        options = self.options
+        deadline = Deadline(options.timeout)
+        steps = options.auth.find_project(options.scope)
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                project_id: str | None = end.value
+                return project_id
+            await settle(step, self.transport.config, deadline)
 
     async def _call(
         self, call: Call[T], timeout: float | None, headers: Mapping[str, str] | None
@@ -141,7 +157,7 @@ class AsyncSender:
         options = self.options
         request = Request(
             call.method,
-            (options.identity_origin if call.project_id is None else options.origin) or "",
+            options.identity_origin if call.project_id is None else options.origin,
             call.target,
             {
                 "Accept": "application/json",
@@ -151,36 +167,41 @@ class AsyncSender:
             },
             call.body,
             alone=not call.repeatable,
+            scope=options.scope,
         )
         if call.body:
             request.headers["Content-Type"] = "application/json"
         if call.project_id is not None:
             request.headers["X-Project-Id"] = call.project_id
         flow = options.auth.flow(request)
-        outgoing = next(flow)
-        while True:
-            started = time.perf_counter()
-            news: Reply | ApiConnectionError
-            try:
-                news = await self.transport.send(outgoing, deadline)
-            except ApiConnectionError as error:
-                _log.info("%s", error)
-                news = error
+        news: Reply | ApiConnectionError | None = None
+        while (step := advance(flow, news)) is not None:
+            if isinstance(step, Request):
+                news = await self._send(step, deadline)
             else:
-                if _log.isEnabledFor(logging.DEBUG):
-                    milliseconds = (time.perf_counter() - started) * 1000
-                    _log.debug(
-                        "%s %s -> %d in %.0f ms, request %s",
-                        outgoing.method,
-                        outgoing.url,
-                        news.status,
-                        milliseconds,
-                        news.request_id,
-                    )
-            following = advance(flow, news)
-            if following is not None:
-                outgoing = following
-            elif isinstance(news, Reply):
-                return news
-            else:
-                raise news  # the authentication has nothing to say to it
+                await settle(step, self.transport.config, deadline)
+                news = None
+        if isinstance(news, Reply):
+            return news
+        raise news or AssertionError  # the authentication has nothing to say to it
+
+    async def _send(self, request: Request, deadline: Deadline) -> Reply | ApiConnectionError:
+        """Send one request, and return what came of it."""
+        started = time.perf_counter()
+        try:
+            reply = await self.transport.send(request, deadline)
+        except ApiConnectionError as error:
+            _log.info("%s", error)
+            return bare(error)
+        reply.request = request
+        if _log.isEnabledFor(logging.DEBUG):
+            milliseconds = (time.perf_counter() - started) * 1000
+            _log.debug(
+                "%s %s -> %d in %.0f ms, request %s",
+                request.method,
+                request.url,
+                reply.status,
+                milliseconds,
+                reply.request_id,
+            )
+        return reply

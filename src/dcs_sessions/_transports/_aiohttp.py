@@ -113,19 +113,22 @@ class AsyncTransport:
     """A pool of connections, safe to share between the tasks of one event loop."""
 
     def __init__(self, config: TransportConfig) -> None:
-        self._config = config
+        self.config = config
+        self._closed = False
         self._pool: _Pool | None = None
         self._ssl: ssl.SSLContext | None = None
         self._proxies: dict[str, str | None] = {}
 
     def _open(self) -> _Pool:
         """Return the pool, which has to be made inside the event loop that it serves."""
+        if self._closed:
+            raise _exchange.closed()
         pool = self._pool
         if pool is not None and pool.process != os.getpid():
             pool.leave()
             pool = None
         if pool is None:
-            pool = self._pool = _Pool(self._config)
+            pool = self._pool = _Pool(self.config)
         elif pool.loop is not asyncio.get_running_loop():
             msg = "this AsyncClient belongs to another event loop: make one for each loop"
             raise ConfigurationError(msg)
@@ -134,7 +137,7 @@ class AsyncTransport:
     def _trust(self, request: Request) -> ssl.SSLContext | bool:
         """Return what to trust, which takes a while to load and is not needed for plain HTTP."""
         if self._ssl is None and request.origin.startswith("https:"):
-            self._ssl = trust(self._config.verify)
+            self._ssl = trust(self.config.verify)
         return self._ssl or True
 
     def _proxy_for(self, request: Request) -> str | None:
@@ -144,8 +147,8 @@ class AsyncTransport:
         """
         if request.direct:
             return None
-        if self._config.proxy is not None:
-            return self._config.proxy
+        if self.config.proxy is not None:
+            return self.config.proxy
         origin = request.origin
         if origin not in self._proxies:
             self._proxies[origin] = proxy_for(origin)
@@ -202,5 +205,6 @@ class AsyncTransport:
 
     async def close(self) -> None:
         """Close every connection."""
+        self._closed = True
         if self._pool is not None:
             await self._pool.close()

@@ -13,6 +13,7 @@ from dcs_sessions._defaults import MAX_CONNECTIONS
 from dcs_sessions._errors import ApiConnectionError, ApiTimeoutError, ConfigurationError
 
 if TYPE_CHECKING:
+    import os
     import ssl
 
     from dcs_sessions._wire import Request
@@ -35,7 +36,7 @@ def _check_proxy(_: object, __: object, value: Any) -> None:
             fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     if not fits:
         # It may hold a password.
-        msg = "proxy has to be an address such as http://proxy.example:3128"
+        msg = "proxy must be an address such as http://proxy.example:3128"
         raise ConfigurationError(msg)
 
 
@@ -50,12 +51,12 @@ class TransportConfig:
     """How connections are made.
 
     Attributes:
-        verify: True, False, the path of a CA bundle, or an SSL context.
+        verify: True, False, the path of CA certificates, or an SSL context.
         proxy: Address of a proxy; without one, the environment decides.
         max_connections: How many connections there may be at once.
     """
 
-    verify: bool | str | ssl.SSLContext = True
+    verify: bool | str | os.PathLike[str] | ssl.SSLContext = True
     proxy: str | None = attrs.field(default=None, repr=False, validator=_check_proxy)
     max_connections: int = attrs.field(default=MAX_CONNECTIONS, validator=_check_max_connections)
 
@@ -89,6 +90,11 @@ def too_late(request: Request, seconds: float, *, may_have_arrived: bool = True)
     """Make the error of an answer that did not come in time."""
     msg = f"{request.method} {request.url}: no answer within {round(seconds, 2):g} s"
     return ApiTimeoutError(msg, may_have_arrived=may_have_arrived)
+
+
+def closed() -> ConfigurationError:
+    """Make the error of a client that is used after it was closed."""
+    return ConfigurationError("this client is closed: make another one")
 
 
 def too_large(request: Request) -> ApiConnectionError:

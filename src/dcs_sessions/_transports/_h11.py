@@ -150,7 +150,7 @@ class SyncTransport:
     """A pool of connections, safe to share between threads, and to use on both sides of a fork."""
 
     def __init__(self, config: TransportConfig) -> None:
-        self._config = config
+        self.config = config
         self._ssl: ssl.SSLContext | None = None
         self._proxies: dict[str, str | None] = {}
         self._closed = False
@@ -159,7 +159,7 @@ class SyncTransport:
     def _start(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._slots = threading.BoundedSemaphore(self._config.max_connections)
+        self._slots = threading.BoundedSemaphore(self.config.max_connections)
         self._idle: dict[tuple[str, str | None], list[_Connection]] = {}
 
     def send(self, request: Request, deadline: Deadline) -> Reply:
@@ -169,6 +169,8 @@ class SyncTransport:
             ApiConnectionError: The service could not be reached, or the connection broke.
             ApiTimeoutError: The answer did not come in time.
         """
+        if self._closed:
+            raise _exchange.closed()
         limit = _Limit(request, Deadline(deadline.require(request)))
         if self._pid != os.getpid():
             self._after_fork()
@@ -214,7 +216,7 @@ class SyncTransport:
             keep = connection.is_reusable()
         finally:
             with self._lock:
-                keep = keep and not self._closed and len(pool) < self._config.max_connections
+                keep = keep and not self._closed and len(pool) < self.config.max_connections
                 if keep:
                     pool.append(connection)
             if not keep:
@@ -235,6 +237,9 @@ class SyncTransport:
     def _connect(self, request: Request, proxy: str | None, limit: _Limit) -> _Connection:
         server = urllib.parse.urlsplit(request.origin)
         secure = server.scheme == "https"
+        if self._ssl is None and (secure or (proxy or "").startswith("https:")):
+            # Loading certificates takes a while, and plain HTTP does without.
+            self._ssl = trust(self.config.verify)
         if proxy is None:
             stream = _dial(server, limit)
             return _Connection(self._encrypt(stream, server, limit) if secure else stream)
@@ -264,16 +269,14 @@ class SyncTransport:
     def _encrypt(
         self, stream: httpcore.NetworkStream, to: urllib.parse.SplitResult, limit: _Limit
     ) -> httpcore.NetworkStream:
-        if self._ssl is None:
-            # Loading certificates takes a while, and plain HTTP does without.
-            self._ssl = trust(self._config.verify)
+        assert self._ssl is not None  # noqa: S101 - loaded before the connection is opened
         return stream.start_tls(self._ssl, to.hostname, limit.seconds(_exchange.CONNECT_SECONDS))
 
     def _proxy_for(self, request: Request) -> str | None:
         if request.direct:
             return None
-        if self._config.proxy is not None:
-            return self._config.proxy
+        if self.config.proxy is not None:
+            return self.config.proxy
         origin = request.origin
         if origin not in self._proxies:
             self._proxies[origin] = proxy_for(origin)

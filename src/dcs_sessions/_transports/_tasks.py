@@ -9,14 +9,44 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
 
+from dcs_sessions._renewal import Renewal
+from dcs_sessions._transports._fetching import start, too_late
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from dcs_sessions._deadline import Deadline
+    from dcs_sessions._renewal import Step
+    from dcs_sessions._transports._exchange import TransportConfig
 
 T = TypeVar("T")
 R = TypeVar("R")
 Work: TypeAlias = Callable[[T], Coroutine[Any, Any, R]]
 
 sleep = asyncio.sleep
+
+
+async def settle(step: Step, config: TransportConfig, deadline: Deadline) -> None:
+    """Do what the credentials ask for besides requests.
+
+    Args:
+        step: A fetch to be started, or one to be waited for.
+        config: How connections are made.
+        deadline: When to stop waiting.
+
+    Raises:
+        ApiTimeoutError: The fetch took too long.
+    """
+    if isinstance(step, Renewal):
+        start(step, config, asyncio.get_running_loop())
+        return
+    waiter = asyncio.wrap_future(step)
+    try:
+        done, _ = await asyncio.wait({waiter}, timeout=deadline.remaining())
+    finally:
+        waiter.cancel()
+    if not done:
+        raise too_late(deadline)
 
 
 class AsyncSideBySide(Generic[T, R]):

@@ -15,9 +15,16 @@ from typing import TYPE_CHECKING, Final, Generic, Self, TypeAlias, TypeVar
 
 import attrs
 
+from dcs_sessions._renewal import Renewal
+from dcs_sessions._transports._fetching import start, too_late
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
     from contextlib import AbstractContextManager
+
+    from dcs_sessions._deadline import Deadline
+    from dcs_sessions._renewal import Step
+    from dcs_sessions._transports._exchange import TransportConfig
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -84,6 +91,29 @@ def sleep(seconds: float) -> None:
         time.sleep(seconds)
     else:
         within.sleep(seconds)
+
+
+def settle(step: Step, config: TransportConfig, deadline: Deadline) -> None:
+    """Do what the credentials ask for besides requests.
+
+    Args:
+        step: A fetch to be started, or one to be waited for.
+        config: How connections are made.
+        deadline: When to stop waiting.
+
+    Raises:
+        ApiTimeoutError: The fetch took too long.
+    """
+    if isinstance(step, Renewal):
+        start(step, config, None)
+        return
+    over = threading.Event()
+    step.add_done_callback(lambda _: over.set())
+    with interruptible(over.set):
+        if not over.wait(deadline.remaining()):
+            raise too_late(deadline)
+    if not step.done():
+        raise Stopped
 
 
 @attrs.frozen

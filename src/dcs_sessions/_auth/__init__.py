@@ -1,0 +1,17 @@
+"""Who the caller is: one module for each kind of credentials."""
+
+from dcs_sessions._auth._base import Auth, Flow, advance
+from dcs_sessions._auth._keys import AkSkAuth
+from dcs_sessions._auth._password import PasswordAuth
+from dcs_sessions._auth._server import EcsMetadataAuth
+from dcs_sessions._auth._token import TokenAuth
+
+__all__ = [
+    "AkSkAuth",
+    "Auth",
+    "EcsMetadataAuth",
+    "Flow",
+    "PasswordAuth",
+    "TokenAuth",
+    "advance",
+]

@@ -1,0 +1,251 @@
+"""Credentials that expire: fetched once for everybody, ahead of time, and never used too late.
+
+A fetch runs on a thread of its own, so that no call that waits for it can end it, and so that the
+same code serves threads, event loops and `httpx`. A flow yields the `Renewal`; whoever drives the
+flow starts it, and waits for it where the flow cannot go on without.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import inspect
+import logging
+import os
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+
+import attrs
+
+from dcs_sessions._errors import (
+    ApiConnectionError,
+    ApiError,
+    ConfigurationError,
+    DcsSessionsError,
+    bare,
+)
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Generator
+
+    from dcs_sessions._wire import Reply, Request
+
+_log: Final = logging.getLogger("dcs_sessions")
+
+# Seconds that a fetch may take, with everything that belongs to it.
+FETCH_SECONDS: Final = 20.0
+# Seconds before the end after which credentials are not used: a request is checked when it arrives.
+_MARGIN_SECONDS: Final = 60.0
+# Credentials are renewed when a quarter of their life is left, but no sooner than this before.
+_RENEW_SECONDS: Final = 40 * 60.0
+# Seconds between two tries to renew credentials that are still good, at first and at most.
+_PAUSE_SECONDS: Final = 5.0
+_LONGEST_PAUSE_SECONDS: Final = 300.0
+
+
+class Survivor(Protocol):
+    """What has locks, which another thread may hold when the process forks."""
+
+    def after_fork(self) -> None:
+        """Make the locks anew."""
+
+
+_survivors: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
+
+
+def survive_fork(survivor: Survivor) -> None:
+    """Make the locks of an object, now and after each fork."""
+    survivor.after_fork()
+    _survivors.add(survivor)
+
+
+class Credential(Protocol):
+    """What can be renewed."""
+
+    @property
+    def expires(self) -> float:
+        """Seconds since 1970 at which it ends; infinity for never."""
+        ...
+
+
+C = TypeVar("C", bound=Credential)
+
+
+@attrs.frozen
+class Tools:
+    """What a fetch works with.
+
+    Attributes:
+        send: Sends a request and returns the answer, whatever its status.
+        loop: The event loop that waits for the fetch, or None.
+    """
+
+    send: Callable[[Request], Reply]
+    loop: asyncio.AbstractEventLoop | None
+
+    def call(self, function: Callable[[], Any]) -> Any:
+        """Call a function of the user, which may be async where there is an event loop.
+
+        Raises:
+            ConfigurationError: It is async, and there is no event loop.
+        """
+        found = function()
+        if not inspect.isawaitable(found):
+            return found
+        if self.loop is None:
+            if inspect.iscoroutine(found):
+                found.close()
+            msg = "the function is async, which takes an AsyncClient"
+            raise ConfigurationError(msg)
+        import asyncio
+
+        async def result() -> Any:
+            return await found
+
+        future = asyncio.run_coroutine_threadsafe(result(), self.loop)
+        try:
+            return future.result(FETCH_SECONDS)
+        finally:
+            future.cancel()
+
+
+class Renewal:
+    """One fetch, for everybody who waits for it.
+
+    Attributes:
+        done: Is finished when the fetch is. It has no value: ask for the credential again.
+        failure: What went wrong, or None.
+    """
+
+    def __init__(self, work: Callable[[Tools], DcsSessionsError | None]) -> None:
+        self._work = work
+        self.failure: DcsSessionsError | None = None
+        self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
+        # So that a task that is cancelled while it waits does not cancel it for the others.
+        self.done.set_running_or_notify_cancel()
+
+    def run(self, tools: Tools) -> None:
+        """Fetch. Nothing is raised: what goes wrong is for those who wait."""
+        try:
+            self.failure = self._work(tools)
+        finally:
+            self.done.set_result(None)
+
+    def give_up(self, why: str) -> None:
+        """End without fetching."""
+
+        def fail(_: object) -> Any:
+            raise ConfigurationError(why)
+
+        self.run(Tools(fail, None))
+
+
+# What a flow yields besides requests: a fetch to be started, and one to be waited for.
+Step = Renewal | concurrent.futures.Future[None]
+
+
+class Renewed(Generic[C]):
+    """A credential that is renewed.
+
+    Args:
+        problem: How messages begin where there is none, such as "no token from TokenAuth".
+        fetch: Fetches a new one.
+    """
+
+    def __init__(self, problem: str, fetch: Callable[[Tools], C]) -> None:
+        self._problem = problem
+        self._fetch = fetch
+        # The credential, and when to renew it, in seconds since 1970.
+        self._current: tuple[C, float] | None = None
+        self._failures = 0
+        self._not_before = 0.0
+        survive_fork(self)
+
+    def after_fork(self) -> None:
+        """Forget what threads of the parent were doing: a child has none of them."""
+        self._lock = threading.Lock()
+        self._pending: Renewal | None = None
+
+    def get(self) -> Generator[Step, Any, C]:
+        """Return a credential that is good for a while, after yielding what to do for it.
+
+        Raises:
+            ConfigurationError: There is none, and none can be fetched.
+        """
+        awaited: Renewal | None = None
+        while True:
+            now = time.time()
+            current = self._current
+            if current is not None and now < current[1]:
+                return current[0]
+            with self._lock:
+                current = self._current
+                usable = current is not None and now < current[0].expires - _MARGIN_SECONDS
+                if not usable and awaited is not None and awaited.failure is not None:
+                    raise self._error(awaited.failure)
+                renewal = self._pending
+                mine = renewal is None and (not usable or time.monotonic() >= self._not_before)
+                if mine:
+                    renewal = self._pending = Renewal(self._renew)
+            if mine and renewal is not None:
+                yield renewal
+            if usable and current is not None:
+                return current[0]
+            if renewal is not None:
+                awaited = renewal
+                yield renewal.done
+
+    def discard(self, credential: C) -> None:
+        """Forget a credential that the service refused as expired, unless there is a newer one."""
+        with self._lock:
+            if self._current is not None and self._current[0] is credential:
+                self._current = None
+
+    def _renew(self, tools: Tools) -> DcsSessionsError | None:
+        """Fetch a credential and keep it. Return what went wrong."""
+        fetched: C | None = None
+        failure: DcsSessionsError | None = None
+        try:
+            fetched = self._fetch(tools)
+            if fetched.expires - time.time() <= _MARGIN_SECONDS:
+                failure = ConfigurationError("what it gave expires within a minute, or has done so")
+        except concurrent.futures.CancelledError:
+            pass  # the event loop of the call that began this has ended: another call begins anew
+        except DcsSessionsError as error:
+            failure = error
+        except BaseException as error:  # noqa: BLE001 - also what a function of the user raises
+            failure = ConfigurationError(f"the function raised {type(error).__name__}")
+            failure.__cause__ = error
+        with self._lock:
+            self._pending = None
+            if fetched is not None and failure is None:
+                left = fetched.expires - time.time()
+                self._current = fetched, fetched.expires - min(_RENEW_SECONDS, left / 4)
+                self._failures = 0
+            elif failure is not None:
+                self._failures += 1
+                pause = min(_PAUSE_SECONDS * 2 ** (self._failures - 1), _LONGEST_PAUSE_SECONDS)
+                self._not_before = time.monotonic() + pause
+        if failure is None:
+            return None
+        _log.info("%s: %s", self._problem, failure)
+        return bare(failure)
+
+    def _error(self, failure: DcsSessionsError) -> ConfigurationError:
+        """Make an error for one caller: many may wait for the same fetch."""
+        error = ConfigurationError(f"{self._problem}: {failure}")
+        # Our own errors are told whole by the message, unless the service said something.
+        cause = failure if isinstance(failure, ApiError | ApiConnectionError) else failure.__cause__
+        error.__cause__ = cause
+        return error
+
+
+def _after_fork() -> None:
+    for survivor in list(_survivors):
+        survivor.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
