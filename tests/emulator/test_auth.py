@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,15 @@ from dcs_sessions.emulator import (
     OTHER_PROJECT_ID,
     OTHER_PROJECT_TOKEN,
     PROJECT_ID,
+    SECURITY_TOKEN,
+    TEMPORARY_ACCESS_KEY,
+    TEMPORARY_SECRET_KEY,
     Credentials,
     Emulator,
     node_id,
 )
-from dcs_sessions.emulator._auth import Caller, Throttle
+from dcs_sessions.emulator._auth import Caller, KeyLock, Throttle
+from dcs_sessions.emulator._errors import ApiError
 
 if TYPE_CHECKING:
     from emulator.conftest import Api, MakeApi, MakeDcs
@@ -106,6 +111,7 @@ class Signed:
         self.ak, self.sk = dcs.ak, dcs.sk
 
     def sign(self) -> Signed:
+        self.headers.pop("Authorization", None)
         self.headers["Authorization"] = _signing.sign(
             self.method,
             self.target,
@@ -165,12 +171,13 @@ def test_a_clock_far_off(request_: Signed, minutes: int) -> None:
     _is_refused(request_.sign().send())
 
 
-def _is_refused(response: httpx.Response) -> None:
+def _is_refused(response: httpx.Response) -> str:
     assert error(response) == (401, "APIGW.0301")
     body = response.json()
     assert body.keys() == {"error_code", "error_msg", "request_id"}
     assert body["error_msg"].startswith("Incorrect IAM authentication information: ")
     assert body["request_id"] == response.headers["X-Request-Id"]
+    return str(body["error_msg"])
 
 
 def test_a_body_that_was_not_signed(request_: Signed) -> None:
@@ -239,6 +246,64 @@ def test_another_authorization(request_: Signed, value: str) -> None:
 def test_an_odd_date(request_: Signed, date: str) -> None:
     request_.headers["X-Sdk-Date"] = date
     _is_refused(request_.sign().send())
+
+
+@pytest.mark.parametrize("value", ["SDK-HMAC-SM3 Access=a", "V11-HMAC-SHA256 Credential=a"])
+def test_another_algorithm_is_named(request_: Signed, value: str) -> None:
+    request_.headers["Authorization"] = value
+    message = _is_refused(request_.send())
+    assert message.endswith(f"supports SDK-HMAC-SHA256, and not {value.partition(' ')[0]}")
+
+
+def test_temporary_keys_need_their_security_token(request_: Signed) -> None:
+    request_.ak, request_.sk = TEMPORARY_ACCESS_KEY, TEMPORARY_SECRET_KEY
+    _is_refused(request_.sign().send())
+    request_.headers["X-Security-Token"] = "of another pair"
+    _is_refused(request_.sign().send())
+    request_.headers["X-Security-Token"] = SECURITY_TOKEN
+    assert request_.sign().send().status_code == 200
+
+
+def test_permanent_keys_have_no_security_token(request_: Signed) -> None:
+    request_.headers["X-Security-Token"] = SECURITY_TOKEN
+    assert "permanent" in _is_refused(request_.sign().send())
+
+
+def test_five_refused_signatures_in_a_row_lock_a_key(make_dcs: MakeDcs) -> None:
+    dcs = make_dcs(key_lock=300)
+
+    def status(secret_key: str, access_key: str = dcs.ak) -> int:
+        request = Signed(dcs)
+        request.ak, request.sk = access_key, secret_key
+        return request.sign().send().status_code
+
+    for _ in range(4):
+        assert status("wrong") == 401
+    assert status(dcs.sk) == 200, "four in a row lock nothing, and a good one ends the row"
+    for _ in range(5):
+        assert status("wrong") == 401
+    request = Signed(dcs).sign()
+    assert "AK access failed to reach the limit,forbidden" in _is_refused(request.send())
+    assert status("any", "another-key") == 401
+
+
+def test_locks_open_again() -> None:
+    lock = KeyLock(0.05)
+    for _ in range(5):
+        lock.count("ak", refused=True)
+    with pytest.raises(ApiError):
+        lock.check("ak")
+    time.sleep(0.06)
+    lock.check("ak")
+
+
+def test_without_the_option_no_key_is_locked(request_: Signed) -> None:
+    right = request_.sk
+    for _ in range(7):
+        request_.sk = "wrong"
+        _is_refused(request_.sign().send())
+    request_.sk = right
+    assert request_.sign().send().status_code == 200
 
 
 def test_other_credentials_replace_the_constants(make_dcs: MakeDcs, make_api: MakeApi) -> None:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from dcs_sessions import emulator
@@ -93,6 +94,9 @@ def test_it_listens_on_ipv6(make_api: MakeApi) -> None:
         ({"scan_delay": -1}, "scan_delay"),
         ({"scan_delay": float("nan")}, "scan_delay"),
         ({"rate_limit": (0, 1)}, "rate_limit"),
+        ({"key_lock": -1}, "key_lock"),
+        ({"key_lock": float("inf")}, "key_lock"),
+        ({"allowed_hosts": ["http://x"]}, "allowed_hosts"),
         ({"faults": [Fault(truncate=True, operation="showJobInfo")]}, "faults"),
         ({"node_ids": ["a", "a"], "nodes": 2}, "node_ids"),
         ({"redis": ["redis://127.0.0.1:1"]}, "redis"),
@@ -149,3 +153,44 @@ def test_thousands_of_sessions(fresh: Emulator, api: Api, connect: Connect) -> N
     assert api.kill(addrs).status_code == 204
     assert [s["name"] for s in api.sessions(order="asc", limit=1)] == ["c1000"]
     assert api.listed().json()["count"] == 500
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("localhost:8635", 200),
+        ("a.localhost", 200),
+        ("127.0.0.1", 200),
+        ("127.8.8.8:1", 200),
+        ("[::1]:8635", 200),
+        ("LOCALHOST.", 200),
+        ("dcs.test:80", 200),
+        ("evil.example", 400),
+        ("evil.example:8635", 400),
+        ("127.0.0.1.evil.example", 400),
+        ("localhost.evil.example", 400),
+        ("10.0.0.1", 400),
+        ("169.254.169.254", 400),
+        ("", 400),
+    ],
+)
+def test_host_names_that_are_answered_on_loopback(
+    make_dcs: MakeDcs, host: str, status: int
+) -> None:
+    dcs = make_dcs(allowed_hosts=["dcs.test"])
+    path = f"/v2/{dcs.project_id}/instances/{dcs.instance_id}/logical-nodes"
+    for target in (path, "/"):
+        answer = httpx.get(
+            f"{dcs.endpoint}{target}",
+            headers={"Host": host, "X-Auth-Token": dcs.token},
+            trust_env=False,
+        )
+        assert answer.status_code in {status, 404 if target == "/" else status}
+
+
+def test_every_host_name_is_answered_where_others_are_let_in(make_dcs: MakeDcs) -> None:
+    dcs = make_dcs(host="0.0.0.0")
+    path = f"/v2/{dcs.project_id}/instances/{dcs.instance_id}/logical-nodes"
+    headers = {"Host": "dcs.example", "X-Auth-Token": dcs.token}
+    assert httpx.get(f"{dcs.endpoint}{path}", headers=headers, trust_env=False).is_success

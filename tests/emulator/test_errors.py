@@ -63,7 +63,7 @@ def raw(dcs: Emulator, request: bytes) -> tuple[int, dict[str, str], dict[str, A
 )
 def test_methods(dcs: Emulator, path: str, method: str) -> None:
     allowed = PATHS[path]
-    request = f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    request = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     status, headers, body = raw(dcs, request.encode())
     if method in allowed.split(", "):
         assert status == 401
@@ -100,7 +100,7 @@ def test_methods(dcs: Emulator, path: str, method: str) -> None:
     ],
 )
 def test_other_paths_lead_nowhere(dcs: Emulator, target: str) -> None:
-    request = f"GET {target} HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {TOKEN}\r\n\r\n"
+    request = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nX-Auth-Token: {TOKEN}\r\n\r\n"
     status, headers, body = raw(dcs, request.encode())
     assert (status, body["error_code"]) == (404, "APIGW.0101")
     assert body["request_id"] == headers["x-request-id"]
@@ -123,14 +123,14 @@ def test_other_paths_lead_nowhere(dcs: Emulator, target: str) -> None:
 )
 def test_an_instance_that_does_not_exist(shared: Api, dcs: Emulator, instance: str) -> None:
     target = f"/v2/{PROJECT_ID}/instances/{instance}/logical-nodes"
-    request = f"GET {target} HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {TOKEN}\r\n\r\n"
+    request = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nX-Auth-Token: {TOKEN}\r\n\r\n"
     status, _, body = raw(dcs, request.encode())
     assert (status, body["error_code"]) == (404, "DCS.3022")
 
 
 def test_an_id_may_be_percent_encoded(dcs: Emulator) -> None:
     target = f"/v2/{PROJECT_ID}/instances/%64{INSTANCE_ID[1:]}/logical-nodes"
-    request = f"GET {target} HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {TOKEN}\r\n\r\n"
+    request = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nX-Auth-Token: {TOKEN}\r\n\r\n"
     assert raw(dcs, request.encode())[0] == 200
 
 
@@ -267,7 +267,7 @@ MAX = 1024 * 1024
 
 
 def _head(*headers: str) -> bytes:
-    lines = [f"POST {INSTANCE}/clients HTTP/1.1", "Host: x", f"X-Auth-Token: {TOKEN}"]
+    lines = [f"POST {INSTANCE}/clients HTTP/1.1", "Host: localhost", f"X-Auth-Token: {TOKEN}"]
     return "\r\n".join([*lines, "Content-Type: application/json", *headers, "", ""]).encode()
 
 
@@ -301,8 +301,8 @@ def test_a_chunked_body_too_large_is_refused_on_the_way(dcs: Emulator) -> None:
     "request_",
     [
         b"nonsense\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nBad Header: 1\r\n\r\n",
-        b"GET /\x00 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nBad Header: 1\r\n\r\n",
+        b"GET /\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         _head("Content-Length: x"),
         _head("Content-Length: 5", "Content-Length: 6"),
     ],

@@ -92,6 +92,20 @@ def test_truncate(make_dcs: MakeDcs, make_api: MakeApi) -> None:
     assert got.startswith(b'{"instance_id"')
 
 
+def test_errors_are_truncated_and_dropped_as_well(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+    dcs = make_dcs(faults=[Fault(truncate=True), Fault(drop="after", operation="ListClients")])
+    api = make_api(dcs)
+    with api.http.stream("POST", api.clients, json={"node_id": "no-such-node"}) as response:
+        assert response.status_code == 400
+        chunks: list[bytes] = []
+        with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message"):
+            chunks.extend(response.iter_raw())
+    assert len(b"".join(chunks)) == int(response.headers["Content-Length"]) // 2
+    api = make_api(make_dcs(faults=[Fault(drop="after")]))
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
+        api.scan(node_id="no-such-node")
+
+
 def test_of_an_answer_without_a_body_nothing_is_sent(
     make_dcs: MakeDcs, make_api: MakeApi, connect: Connect
 ) -> None:
@@ -277,7 +291,7 @@ def test_a_connection_that_never_asks(impatient: Emulator) -> None:
 def test_a_second_head_that_is_too_slow(impatient: Emulator) -> None:
     with socket.create_connection(address_of(impatient), timeout=20) as connection:
         for _ in range(2):
-            connection.sendall(b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.sendall(b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n")
             time.sleep(1)  # between requests, a client may take longer
         connection.sendall(b"G")
         answers = read_all(connection)

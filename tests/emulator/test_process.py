@@ -99,17 +99,20 @@ def nodes(facts: dict[str, Any]) -> httpx.Response:
     return httpx.get(facts["endpoint"] + path, headers=headers, trust_env=False)
 
 
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 @linux
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_ready_file_and_clean_end(start: Start, number: int) -> None:
     process = start("--nodes", "2")
     facts = process.facts()
     assert facts.keys() == {
         *("endpoint", "project_id", "instance_id", "node_ids", "redis_urls", "token"),
         *("readonly_token", "noaccess_token", "ak", "sk"),
+        *("temporary_ak", "temporary_sk", "security_token"),
     }
     assert process.ready_file.stat().st_mode & 0o777 == 0o600
     assert len(facts["node_ids"]) == len(facts["redis_urls"]) == 2
@@ -132,6 +135,17 @@ def test_a_ready_file_from_before_is_not_taken_for_a_new_one(start: Start, tmp_p
     process = start("--port", "1", "--host", "256.0.0.1")
     process.process.communicate(timeout=20)
     assert not process.ready_file.exists()
+
+
+def test_other_host_names_are_allowed_by_option(start: Start) -> None:
+    process = start("--allowed-host", "dcs.test")
+    endpoint = process.facts()["endpoint"]
+    found = [
+        httpx.get(endpoint, headers={"Host": host}, trust_env=False).status_code
+        for host in ("dcs.test", "dcs.test:1", "evil.example")
+    ]
+    assert found[0] == found[1] != 400
+    assert found[2] == 400
 
 
 def test_others_let_in_are_warned_of(start: Start) -> None:
@@ -233,11 +247,11 @@ def test_faults_are_shown_with_their_seed(start: Start) -> None:
     ],
 )
 def test_bad_options(options: list[str], status: int, words: str) -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.getsignal(number) for number in ENDS]
     try:
         result = CliRunner().invoke(command, options)
     finally:
-        for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+        for number, handler in zip(ENDS, before, strict=True):
             signal.signal(number, handler)
     assert result.exit_code == status
     last = result.stderr.strip().splitlines()[-1]

@@ -23,14 +23,17 @@ LOGINS = {
     "readonly_token": f"{CANARY}-readonly",
     "ak": f"{CANARY}-ak",
     "sk": f"{CANARY}-sk",
+    "temporary_ak": f"{CANARY}-temporary-ak",
+    "temporary_sk": f"{CANARY}-temporary-sk",
+    "security_token": f"{CANARY}-st",
 }
 AS = {
     "token": {"DCS_SESSIONS_TOKEN": LOGINS["token"]},
     "keys": {"HUAWEICLOUD_SDK_AK": LOGINS["ak"], "HUAWEICLOUD_SDK_SK": LOGINS["sk"]},
     "temporary keys": {
-        "HUAWEICLOUD_SDK_AK": LOGINS["ak"],
-        "HUAWEICLOUD_SDK_SK": LOGINS["sk"],
-        "HUAWEICLOUD_SDK_SECURITY_TOKEN": f"{CANARY}-st",
+        "HUAWEICLOUD_SDK_AK": LOGINS["temporary_ak"],
+        "HUAWEICLOUD_SDK_SK": LOGINS["temporary_sk"],
+        "HUAWEICLOUD_SDK_SECURITY_TOKEN": LOGINS["security_token"],
     },
 }
 # A bug where the answer is read, when everything that is secret is at hand.

@@ -70,7 +70,8 @@ def _rate_limit(
     "--credentials",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="JSON file with other logins: token, readonly_token, noaccess_token, expired_token, "
-    "other_project_token, ak, sk; those left out keep their constants.",
+    "other_project_token, ak, sk, temporary_ak, temporary_sk, security_token; those left out keep "
+    "their constants.",
 )
 @click.option(
     "--scan-delay",
@@ -84,6 +85,22 @@ def _rate_limit(
     metavar="N/SECONDS",
     callback=_rate_limit,
     help="Requests that each caller may make within so many seconds.  [default: no limit]",
+)
+@click.option(
+    "--key-lock",
+    type=click.FloatRange(0, 3600),
+    default=0.0,
+    metavar="SECONDS",
+    help="How long an access key is locked after five refused signatures in a row; the service has "
+    "300.  [default: 0]",
+)
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Host name that requests may be for, besides localhost and loopback addresses, while it "
+    "listens on loopback. May be given more than once.",
 )
 @click.option(
     "--fault",
@@ -128,7 +145,11 @@ def emulator(
     def on_signal(*_: object) -> None:
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    # Windows has no SIGHUP, and nohup ignores it.
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+    for number in signals:
         signal.signal(number, on_signal)
 
     try:
@@ -155,7 +176,7 @@ def emulator(
                 if dcs.wait(0):
                     raise click.ClickException("the server ended by itself")
     except EmulatorError as error:
-        names = {"node_ids": "node-id", "faults": "fault"}
+        names = {"node_ids": "node-id", "faults": "fault", "allowed_hosts": "allowed-host"}
         name = names.get(error.argument, error.argument.replace("_", "-"))
         raise click.ClickException(f"--{name}: {error.reason}") from None
     _remove(ready_file)

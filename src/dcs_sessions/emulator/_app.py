@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import re
 import uuid
@@ -15,7 +16,7 @@ from urllib.parse import unquote
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from dcs_sessions.emulator._auth import Caller, Credentials, Throttle, authenticate
+from dcs_sessions.emulator._auth import Caller, Credentials, KeyLock, Throttle, authenticate
 from dcs_sessions.emulator._errors import ApiError
 from dcs_sessions.emulator._faults import Faults, Nothing, answer
 from dcs_sessions.emulator._jobs import Jobs
@@ -59,6 +60,8 @@ class State:
         credentials: The logins to take.
         scan_delay: Seconds that a scan takes at least.
         throttle: Counts requests, if there is a limit.
+        lock: Counts refused signatures, and locks keys.
+        hosts: What the Host header may name, besides loopback; None for anything.
         faults: What goes wrong on purpose.
         jobs: Tasks, running and done.
     """
@@ -69,6 +72,8 @@ class State:
     credentials: Credentials
     scan_delay: float = 0.0
     throttle: Throttle | None = None
+    lock: KeyLock = field(default_factory=KeyLock)
+    hosts: frozenset[str] | None = None
     faults: Faults = field(default_factory=Faults)
     jobs: Jobs = field(default_factory=Jobs)
 
@@ -271,6 +276,8 @@ class App:
         except ApiError as error:
             response = error.response(request_id)
             refused = error.code == "APIGW.0201"
+            if error.cut is not None:
+                response = error.cut(response)
         except Exception:  # noqa: BLE001 - a fault of the emulator is answered, too
             _log.exception("request %s failed", request_id)
             response = ApiError("DCS.5000").response(request_id)
@@ -283,6 +290,7 @@ class App:
 
     async def _answer(self, request: Request) -> Response:
         """Check a request from the outside in: what it is, who asks, what it says."""
+        _check_host(request, self._state.hosts)
         path = request.scope["raw_path"].decode("latin-1")
         if path == "/" and request.method == "GET" and _PAGE.exists():
             return FileResponse(_PAGE, headers={"Content-Security-Policy": _PAGE_POLICY})
@@ -294,7 +302,8 @@ class App:
         body = await _read(request)
         query = request.scope["query_string"].decode("latin-1")
         target = f"{path}?{query}" if query else path
-        caller = authenticate(request, target, body, self._state.credentials)
+        state = self._state
+        caller = authenticate(request, target, body, state.credentials, state.lock)
         self._admit(request, caller, operation, ids)
         latency, fault = self._state.faults.draw(operation.name)
         if latency:
@@ -317,6 +326,26 @@ class App:
             raise ApiError("DCS.1004")
         if ids.get("instance_id", self._state.instance_id) != self._state.instance_id:
             raise ApiError("DCS.3022")
+
+
+def _check_host(request: Request, hosts: frozenset[str] | None) -> None:
+    """Refuse a request that a web page sends here under a name of its own (DNS rebinding).
+
+    Raises:
+        ApiError: APIGW.0201 if it is one.
+    """
+    value = request.headers.get("Host")
+    if hosts is None or value is None:
+        return
+    host = re.sub(r":[0-9]*$", "", value).strip("[]").rstrip(".").lower()
+    if host in hosts or host == "localhost" or host.endswith(".localhost"):
+        return
+    try:
+        if ipaddress.ip_address(host).is_loopback:
+            return
+    except ValueError:
+        pass
+    raise ApiError("APIGW.0201", "the Host header names another host; see --allowed-host")
 
 
 def _route(path: str) -> tuple[Mapping[str, _Operation], Mapping[str, str]]:

@@ -7,6 +7,7 @@ and the API Request Signing Guide, https://support.huaweicloud.com/intl/en-us/de
 from __future__ import annotations
 
 import hmac
+import re
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 _CLOCK_SKEW = timedelta(minutes=15)
 _KILL = "dcs:clients:kill"
+# Refused signatures in a row that lock a key.
+_REFUSALS = 5
+# The service has more than one: SDK-HMAC-SM3, SDK-ECDSA-P256-SHA256, V11-HMAC-SHA256.
+_ALGORITHM = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,9 @@ class Credentials:
         other_project_token: Belongs to another project.
         ak: Access key of the pair that may do everything.
         sk: Secret key of that pair.
+        temporary_ak: Access key of a temporary pair that may do everything.
+        temporary_sk: Secret key of that pair.
+        security_token: Security token of that pair.
     """
 
     token: str = field(default=_constants.TOKEN, repr=False)
@@ -44,6 +52,9 @@ class Credentials:
     other_project_token: str = field(default=_constants.OTHER_PROJECT_TOKEN, repr=False)
     ak: str = field(default=_constants.ACCESS_KEY, repr=False)
     sk: str = field(default=_constants.SECRET_KEY, repr=False)
+    temporary_ak: str = field(default=_constants.TEMPORARY_ACCESS_KEY, repr=False)
+    temporary_sk: str = field(default=_constants.TEMPORARY_SECRET_KEY, repr=False)
+    security_token: str = field(default=_constants.SECURITY_TOKEN, repr=False)
 
 
 class Caller(NamedTuple):
@@ -67,7 +78,38 @@ class Caller(NamedTuple):
             raise ApiError("DCS.2007", action)
 
 
-def authenticate(request: Request, target: str, body: bytes, credentials: Credentials) -> Caller:
+@dataclass(slots=True)
+class KeyLock:
+    """Locks an access key after so many refused signatures in a row, as the service does.
+
+    Attributes:
+        seconds: How long a key is locked; 0 for never.
+    """
+
+    seconds: float = 0.0
+    _refused: dict[str, int] = field(default_factory=dict[str, int])
+    _until: dict[str, float] = field(default_factory=dict[str, float])
+
+    def check(self, name: str) -> None:
+        """Refuse a key that is locked.
+
+        Raises:
+            ApiError: APIGW.0301 if it is.
+        """
+        if time.monotonic() < self._until.get(name, 0.0):
+            raise ApiError("APIGW.0301", "AK access failed to reach the limit,forbidden")
+
+    def count(self, name: str, *, refused: bool) -> None:
+        """Count a signature with a key."""
+        self._refused[name] = self._refused.get(name, 0) + 1 if refused else 0
+        if self._refused[name] >= _REFUSALS:
+            self._refused[name] = 0
+            self._until[name] = time.monotonic() + self.seconds
+
+
+def authenticate(
+    request: Request, target: str, body: bytes, credentials: Credentials, lock: KeyLock
+) -> Caller:
     """Find out who asks. A token counts before a signature.
 
     Args:
@@ -75,6 +117,7 @@ def authenticate(request: Request, target: str, body: bytes, credentials: Creden
         target: Path and query as sent.
         body: The bytes of the body.
         credentials: The ones to take.
+        lock: Counts refused signatures.
 
     Raises:
         ApiError: DCS.1001 to 1003 for a token, APIGW.0301 for a signature.
@@ -84,7 +127,7 @@ def authenticate(request: Request, target: str, body: bytes, credentials: Creden
         return _by_token(token, credentials)
     authorization = request.headers.get("Authorization")
     if authorization:
-        return _by_signature(authorization, request, target, body, credentials)
+        return _by_signature(authorization, request, target, body, credentials, lock)
     raise ApiError("DCS.1003")
 
 
@@ -100,28 +143,70 @@ def _by_token(token: str, credentials: Credentials) -> Caller:
 
 
 def _by_signature(
-    value: str, request: Request, target: str, body: bytes, credentials: Credentials
+    value: str,
+    request: Request,
+    target: str,
+    body: bytes,
+    credentials: Credentials,
+    lock: KeyLock,
 ) -> Caller:
+    algorithm = value.partition(" ")[0]
+    if algorithm != _signing.ALGORITHM and _ALGORITHM.fullmatch(algorithm):
+        raise ApiError(
+            "APIGW.0301", f"the emulator supports {_signing.ALGORITHM}, and not {algorithm}"
+        )
     try:
         authorization = _signing.Authorization.parse(value)
         signed = _signed_headers(request, authorization.signed_headers)
         date = datetime.strptime(signed["x-sdk-date"], _signing.DATE_FORMAT).replace(tzinfo=UTC)
     except (ValueError, KeyError):
         raise ApiError("APIGW.0301", "verify aksk signature fail, it is malformed") from None
-    if not _same(authorization.access_key, credentials.ak):
-        raise ApiError(
-            "APIGW.0301", f"Get secretKey failed,ak:{authorization.access_key},err:ak not exist"
-        )
+    name, secret_key = _pair(authorization.access_key, request, credentials)
+    lock.check(name)
+    refusal = _refusal(authorization, request, target, body, signed, date, secret_key)
+    lock.count(name, refused=refusal is not None)
+    if refusal is not None:
+        raise ApiError("APIGW.0301", refusal)
+    return Caller("ak")
+
+
+def _pair(access_key: str, request: Request, credentials: Credentials) -> tuple[str, str]:
+    """Return which pair an access key is of, and its secret key.
+
+    Raises:
+        ApiError: APIGW.0301 if there is none, or its security token is wrong, missing, or one that
+            a permanent pair does not have.
+    """
+    token = request.headers.get("X-Security-Token")
+    if _same(access_key, credentials.ak):
+        if token is not None:
+            raise ApiError("APIGW.0301", "a permanent access key has no X-Security-Token")
+        return "ak", credentials.sk
+    if _same(access_key, credentials.temporary_ak):
+        if token is None or not _same(token, credentials.security_token):
+            raise ApiError("APIGW.0301", "X-Security-Token does not fit the temporary access key")
+        return "temporary_ak", credentials.temporary_sk
+    raise ApiError("APIGW.0301", f"Get secretKey failed,ak:{access_key},err:ak not exist")
+
+
+def _refusal(
+    authorization: _signing.Authorization,
+    request: Request,
+    target: str,
+    body: bytes,
+    signed: dict[str, str],
+    date: datetime,
+    secret_key: str,
+) -> str | None:
+    """Return why a signature is refused, or None."""
     if abs(datetime.now(UTC) - date) > _CLOCK_SKEW:
-        raise ApiError("APIGW.0301", "verify aksk signature fail, X-Sdk-Date is out of range")
+        return "verify aksk signature fail, X-Sdk-Date is out of range"
     # Always the hash of the real bytes: X-Sdk-Content-Sha256 could only say the same, or lie. The
     # service lets other bodies than JSON go unsigned, but this API has none.
-    expected = _signing.signature(request.method, target, signed, body, secret_key=credentials.sk)
+    expected = _signing.signature(request.method, target, signed, body, secret_key=secret_key)
     if not _same(authorization.signature, expected):
-        raise ApiError("APIGW.0301", "verify aksk signature fail")
-    # The service locks a key pair for 5 minutes after 5 failures; the emulator does not, so that
-    # one test's failures are not the next one's.
-    return Caller("ak")
+        return "verify aksk signature fail"
+    return None
 
 
 def _signed_headers(request: Request, names: tuple[str, ...]) -> dict[str, str]:

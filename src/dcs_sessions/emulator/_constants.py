@@ -36,6 +36,15 @@ ACCESS_KEY = "DCSEMULATORACCESSKEY"
 SECRET_KEY = "dcs-emulator-secret-key/0123456789abcdef"  # noqa: S105
 """The secret key (SK)."""
 
+TEMPORARY_ACCESS_KEY = "DCSEMULATORTEMPORARYKEY"
+"""The access key (AK) of a temporary pair, which counts only together with `SECURITY_TOKEN`."""
+
+TEMPORARY_SECRET_KEY = "dcs-emulator-temporary-key/0123456789abcdef"  # noqa: S105
+"""The secret key (SK) of the temporary pair."""
+
+SECURITY_TOKEN = "dcs-emulator-security-token"  # noqa: S105
+"""The security token of the temporary pair."""
+
 
 def node_id(index: int) -> str:
     """The id of the node at a position, the first being 0: 32 hexadecimal digits."""

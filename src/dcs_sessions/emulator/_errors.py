@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from starlette.responses import Response
 
 # Code -> HTTP status and message. `{}` is filled in, as the service does.
 _TABLE: Mapping[str, tuple[int, str]] = {
@@ -49,7 +51,12 @@ class ApiError(Exception):
         detail: ``error_ext_msg``. The service leaves it null; the emulator says here what the
             documented message does not.
         headers: Headers of the answer.
+
+    Attributes:
+        cut: Makes less of the answer, where a fault says so, or None.
     """
+
+    cut: Callable[[Response], Response] | None = None
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -180,7 +181,15 @@ async def answer(fault: Fault | None, run: Callable[[], Awaitable[Response]]) ->
         return _proxy_page(fault.status)
     if fault.drop == "before":
         return Nothing()
-    response = await run()
+    try:
+        return _cut(fault, await run())
+    except ApiError as error:
+        error.cut = functools.partial(_cut, fault)
+        raise
+
+
+def _cut(fault: Fault, response: Response) -> Response:
+    """Return what is left of an answer, success or error."""
     return _Half(response) if fault.truncate and response.body else Nothing()
 
 

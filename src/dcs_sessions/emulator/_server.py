@@ -6,7 +6,9 @@ import asyncio
 import atexit
 import ipaddress
 import json
+import math
 import os
+import re
 import secrets
 import socket
 import tempfile
@@ -23,7 +25,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from dcs_sessions.emulator import _constants
 from dcs_sessions.emulator._app import OPERATIONS, App, State
-from dcs_sessions.emulator._auth import Credentials, Throttle
+from dcs_sessions.emulator._auth import Credentials, KeyLock, Throttle
 from dcs_sessions.emulator._errors import ApiError
 from dcs_sessions.emulator._faults import Faults
 from dcs_sessions.emulator._nodes import Node, NodeError, masked
@@ -77,6 +79,11 @@ class Emulator:
         credentials: The logins to take, instead of the constant ones.
         scan_delay: Seconds that a scan takes at least.
         rate_limit: Requests, and the seconds within which each caller may make so many.
+        key_lock: Seconds for which an access key is locked after five refused signatures in a row.
+            The service has 300; 0 for never, so that one test's failures are not the next one's.
+        allowed_hosts: Host names that requests may be for while it listens on loopback, besides
+            `localhost` and loopback addresses. All others are refused, for a web page may have its
+            name resolve to loopback.
         faults: What goes wrong on purpose, to see how a program takes it.
         seed: What chance starts from where a fault strikes a part of the requests only: with the
             same seed, the same ones. Another one each time by default.
@@ -112,6 +119,8 @@ class Emulator:
         credentials: Credentials | None = None,
         scan_delay: float = 0.0,
         rate_limit: tuple[int, int] | None = None,
+        key_lock: float = 0.0,
+        allowed_hosts: Sequence[str] = (),
         faults: Sequence[Fault] = (),
         seed: int | None = None,
     ) -> None:
@@ -128,6 +137,10 @@ class Emulator:
             raise EmulatorError("scan_delay", "a scan cannot take less than no time")
         if rate_limit is not None and min(rate_limit) < 1:
             raise EmulatorError("rate_limit", "both numbers must be at least 1")
+        if not 0 <= key_lock < math.inf:
+            raise EmulatorError("key_lock", "a number of seconds, 0 or more, is needed")
+        if not all(re.fullmatch(r"[A-Za-z0-9._:-]+", name) for name in allowed_hosts):
+            raise EmulatorError("allowed_hosts", "names without a port are needed")
         if not OPERATIONS.issuperset(fault.operation for fault in faults if fault.operation):
             reason = f"operation: it is one of {', '.join(sorted(OPERATIONS))}"
             raise EmulatorError("faults", reason)
@@ -149,6 +162,8 @@ class Emulator:
         self._own_servers = tuple(redis)
         self._scan_delay = scan_delay
         self._rate_limit = rate_limit
+        self._key_lock = key_lock
+        self._allowed_hosts = frozenset(name.rstrip(".").lower() for name in allowed_hosts)
         self._faults = tuple(faults)
         self._thread: threading.Thread | None = None
         self._server: _Server | None = None
@@ -231,6 +246,9 @@ class Emulator:
             "noaccess_token": self.noaccess_token,
             "ak": self.ak,
             "sk": self.sk,
+            "temporary_ak": self._credentials.temporary_ak,
+            "temporary_sk": self._credentials.temporary_sk,
+            "security_token": self._credentials.security_token,
         }
         # mkstemp makes a file of mode 0600.
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -269,6 +287,8 @@ class Emulator:
                 credentials=self._credentials,
                 scan_delay=self._scan_delay,
                 throttle=Throttle(*self._rate_limit) if self._rate_limit else None,
+                lock=KeyLock(self._key_lock),
+                hosts=self._allowed_hosts if _is_loopback(listener) else None,
                 faults=Faults(self._faults, self.seed),
             )
             stack.push_async_callback(state.jobs.close)
@@ -364,6 +384,10 @@ def _listen(host: str, port: int) -> socket.socket:
         argument = "host" if port == 0 else "port"
         raise EmulatorError(argument, f"{host}:{port}: {error.strerror}") from None
     return listener
+
+
+def _is_loopback(listener: socket.socket) -> bool:
+    return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
 
 
 def _endpoint(listener: socket.socket) -> str:
