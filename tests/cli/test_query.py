@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -14,9 +16,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cli.conftest import Connect
 from dcs_sessions._cli._group import main
+from dcs_sessions._cli._output import Column, print_rows
 from dcs_sessions.emulator import Emulator
 from support.command import Cli
 from support.fake import FakeDcs
@@ -82,6 +87,19 @@ def test_no_cell_of_csv_is_a_formula(fake: FakeDcs, fake_cli: Cli) -> None:
     assert rows[2]["user"] == "'-2+3"
     assert rows[3]["cmd"] == "'@SUM"
     assert rows[0]["multi"] == "-1"  # a number is none
+
+
+@given(st.lists(st.text(st.sampled_from("=+-@\uff1d;,'\" \tab\n1"), max_size=12), min_size=1))
+def test_no_cell_of_csv_is_a_formula_for_any_spreadsheet(names: list[str]) -> None:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        columns = [Column("addr"), Column("name"), Column("user")]
+        print_rows([{"addr": "1", "name": n, "user": n} for n in names], "csv", columns)
+    for line in out.getvalue().splitlines():
+        for delimiter in (",", ";"):
+            for cell in next(csv.reader([line], delimiter=delimiter)):
+                assert not cell.lstrip(' "').startswith(("=", "+", "-", "@", "\uff1d"))
+        assert not re.search('(^|;)[ "]*[=+@\uff1d-]', line)
 
 
 @pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv"])

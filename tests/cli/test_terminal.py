@@ -11,6 +11,7 @@ from cli.conftest import Connect, is_alive
 from dcs_sessions.emulator import Emulator
 from support.command import Cli, Terminal
 from support.fake import FakeDcs
+from support.identity import IdentityService
 from support.scripted import Received, Step, answer
 
 
@@ -172,6 +173,33 @@ def test_a_token_that_is_typed_is_not_shown(cli: Cli, own: Emulator) -> None:
     assert "token ***  (from the prompt)" in screen
     assert own.token.encode() not in terminal.raw
     assert is_as_it_was(terminal)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_password_that_is_typed_is_not_shown(cli: Cli, known: bool) -> None:
+    with IdentityService() as service:
+        without = cli.with_env(
+            DCS_SESSIONS_TOKEN=None,
+            DCS_SESSIONS_ENDPOINT=service.endpoint,
+            HUAWEICLOUD_SDK_IAM_ENDPOINT=service.endpoint,
+            DCS_SESSIONS_DOMAIN="my-account" if known else None,
+            DCS_SESSIONS_USER="my-user" if known else None,
+        )
+        with without.terminal("check", "--ask-password") as terminal:
+            for question, typed in (("Account:", "my-account"), ("User:", "my-user")):
+                if not known:
+                    terminal.wait_for(question)
+                    terminal.type(f"{typed}\r")
+            terminal.wait_for("Password:")
+            terminal.type("typed-password\r")
+            screen = terminal.end(0)
+    assert "password ***  (from the prompt)" in screen
+    assert b"typed-password" not in terminal.raw
+    assert service.bodies[0]["auth"]["identity"]["password"]["user"] == {
+        "domain": {"name": "my-account"},
+        "name": "my-user",
+        "password": "typed-password",
+    }
 
 
 # --watch

@@ -29,7 +29,9 @@ def environment(home: Path, changes: Mapping[str, str | None]) -> dict[str, str]
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("DCS_", "HUAWEICLOUD_", "COLUMNS", "LINES", "NO_COLOR"))
+        if not name.startswith(
+            ("DCS_", "HUAWEICLOUD_", "HC_CONTAINER_", "COLUMNS", "LINES", "NO_COLOR")
+        )
         and not name.lower().endswith("_proxy")
     }
     kept |= {"HOME": str(home), "TERM": "xterm-256color"}

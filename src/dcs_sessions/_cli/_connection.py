@@ -29,6 +29,7 @@ class Connection:
         region: ID of the region, or None.
         project_id: ID of the project, or None.
         ask_token: Whether a token is to be asked for.
+        ask_password: Whether a password is to be asked for.
         ca_bundle: File with the authorities to trust, or None.
         allow_http: Whether credentials may go over plain HTTP.
         timeout: Seconds, or None.
@@ -38,6 +39,7 @@ class Connection:
     region: str | None
     project_id: str | None
     ask_token: bool
+    ask_password: bool
     ca_bundle: str | None
     allow_http: bool
     timeout: float | None
@@ -79,6 +81,11 @@ class Connection:
         """Find the credentials, or ask for them."""
         from dcs_sessions._credentials import Found, find_credentials
 
+        if self.ask_token and self.ask_password:
+            msg = "--ask-token and --ask-password exclude each other"
+            raise click.UsageError(msg)
+        if self.ask_password:
+            return Found(_asked_password(), "the prompt", None, None)
         if self.ask_token:
             return Found(_asked_token(), "the prompt", None, None)
         return find_credentials()
@@ -91,6 +98,22 @@ def _asked_token() -> Auth:
     token = click.prompt("Token", hide_input=True, err=True).strip()
     remember(token)
     return TokenAuth(token)
+
+
+def _asked_password() -> Auth:
+    """Ask for what the environment does not say of an account, a user and a password."""
+    from dcs_sessions import PasswordAuth
+    from dcs_sessions._cli._masking import remember
+    from dcs_sessions._credentials import PASSWORD_VARIABLES, env
+
+    given = [env(name) for name in PASSWORD_VARIABLES[:2]]
+    domain, user = (
+        value or click.prompt(title, err=True).strip()
+        for value, title in zip(given, ("Account", "User"), strict=True)
+    )
+    password = click.prompt("Password", hide_input=True, err=True)
+    remember(password)
+    return PasswordAuth(domain, user, password)
 
 
 class Command(click.Command):
@@ -170,6 +193,12 @@ _OPTIONS = (
         help="Ask for a token. Credentials are taken from DCS_SESSIONS_TOKEN otherwise, or "
         "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or ~/.huaweicloud/credentials, or the server's "
         "agency.",
+    ),
+    _option(
+        "--ask-password",
+        is_flag=True,
+        help="Ask for the password of an IAM user, and for the account and the user unless "
+        "DCS_SESSIONS_DOMAIN and DCS_SESSIONS_USER name them.",
     ),
     _option(
         "--ca-bundle",

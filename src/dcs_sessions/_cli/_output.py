@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import shutil
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,8 +27,9 @@ F = TypeVar("F", bound="Callable[..., Any]")
 Row = dict[str, Any]
 
 FORMATS = ("table", "json", "jsonl", "csv")
-# Spreadsheets take a cell that starts with one of these for a formula.
-_FORMULA = ("=", "+", "-", "@")
+# Spreadsheets take a cell that starts with one of these for a formula, also the full-width ones. In
+# countries with a decimal comma, they split lines at ";", whatever the commas say.
+_FORMULA = re.compile(r"""((?:^|;)[\s"']*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])""")
 _GAP = "  "
 _LEAST_WIDTH = 6
 
@@ -98,9 +100,9 @@ def _print_csv(rows: Iterable[Row], names: Sequence[str]) -> None:
 
 
 def _cell(value: object) -> str:
-    """Write a cell on one line, so that no spreadsheet takes it for a formula."""
+    """Return a cell on one line, of which no spreadsheet takes any part for a formula."""
     text = printable(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+    return _FORMULA.sub(r"\1'", text) if isinstance(value, str) else text
 
 
 # Tables

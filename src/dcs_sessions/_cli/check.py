@@ -117,7 +117,7 @@ def _problem(error: DcsSessionsError) -> str:
 
 
 def _kind(found: Found) -> str:
-    names = {"TokenAuth": "token", "AkSkAuth": "access key"}
+    names = {"TokenAuth": "token", "AkSkAuth": "access key", "PasswordAuth": "password"}
     return names.get(type(found.auth).__name__, "temporary access key")
 
 
