@@ -104,7 +104,14 @@ class Tools:
         async def result() -> Any:
             return await found
 
-        future = asyncio.run_coroutine_threadsafe(result(), self.loop)
+        waiting = result()
+        try:
+            future = asyncio.run_coroutine_threadsafe(waiting, self.loop)
+        except RuntimeError:  # the loop has ended since
+            waiting.close()
+            if inspect.iscoroutine(found):
+                found.close()
+            raise concurrent.futures.CancelledError from None
         try:
             return future.result(FETCH_SECONDS)
         finally:
@@ -210,7 +217,9 @@ class Renewed(Generic[C]):
         try:
             fetched = self._fetch(tools)
             if fetched.expires - time.time() <= _MARGIN_SECONDS:
-                failure = ConfigurationError("what it gave expires within a minute, or has done so")
+                failure = ConfigurationError(
+                    "what it gave expires within a minute, or has done so, by this machine's clock"
+                )
         except concurrent.futures.CancelledError:
             pass  # the event loop of the call that began this has ended: another call begins anew
         except DcsSessionsError as error:

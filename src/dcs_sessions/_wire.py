@@ -16,10 +16,12 @@ _PUBLIC_HEADERS: Final = frozenset(
     {
         "accept",
         "accept-encoding",
+        "accept-language",
         "content-type",
         "host",
         "user-agent",
         "x-idp-id",
+        "x-language",
         "x-metadata-token-ttl-seconds",
         "x-project-id",
         "x-sdk-date",

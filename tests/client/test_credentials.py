@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +164,39 @@ def test_keys_that_are_still_good_are_used_while_renewing_fails(
     assert len(service.used) == 21, "keys are never used in the minute before they expire"
     service.fault, service.seconds = "", 86400
     client.get_job("j")
+
+
+@pytest.mark.parametrize("fault", ["hang", "close", "junk", "500", "503", "expired", ""])
+def test_fifty_threads_and_fifty_tasks_lose_no_call_while_keys_are_good(
+    service: IdentityService, clock: Callable[[float], None], fault: str
+) -> None:
+    auth = EcsMetadataAuth()
+    service.seconds = 1800
+    use(service.endpoint, auth)
+    service.fault = fault.replace("expired", "")
+    if fault == "expired":
+        service.seconds = -60
+    clock(1500)
+
+    async def tasks() -> None:
+        async with dcs_sessions.AsyncClient(
+            endpoint=service.endpoint, project_id="p", auth=auth, retry=None
+        ) as client:
+            await asyncio.gather(*(client.get_job("j") for _ in range(50)))
+
+    with (
+        dcs_sessions.Client(
+            endpoint=service.endpoint, project_id="p", auth=auth, retry=None
+        ) as client,
+        ThreadPoolExecutor(51) as pool,
+    ):
+        both_kinds: list[Future[Any]] = [pool.submit(asyncio.run, tasks())]
+        both_kinds += [pool.submit(client.get_job, "j") for _ in range(50)]
+        for done in both_kinds:
+            done.result()
+    assert len(service.used) == 101
+    wait_until(lambda: service.given["metadata token"] >= 2)
+    assert service.given["metadata token"] == 2, "one try to renew, whatever comes of it"
 
 
 def test_renewing_that_fails_is_not_tried_again_at_once(

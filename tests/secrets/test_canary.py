@@ -71,7 +71,29 @@ def echo_of_success(connection: socket.socket, request: Received) -> None:
     answer(200, list(request.headers.items()))(connection, request)
 
 
+def echo_broken(before: bytes, after: bytes) -> Step:
+    """Answer with what was sent, where the HTTP library says what it cannot read."""
+
+    def step(connection: socket.socket, request: Received) -> None:
+        sent = "; ".join(request.headers.values()).encode()
+        send(before + sent + after, close=True)(connection, request)
+
+    return step
+
+
 FAULTS: dict[str, list[Step]] = {
+    "echo in a header that is none": [echo_broken(b"HTTP/1.1 200 OK\r\nX Echo", b"\r\n\r\n")],
+    "echo in a header's value": [echo_broken(b"HTTP/1.1 200 OK\r\nX: \0", b"\r\n\r\n")],
+    "echo in the first line": [echo_broken(b"HTTP/1.1 2x0 ", b"\r\n\r\n")],
+    "echo in the version": [echo_broken(b"HTTP/", b" 200 OK\r\n\r\n")],
+    "echo in the length": [echo_broken(b"HTTP/1.1 200 OK\r\nContent-Length: ", b"\r\n\r\n")],
+    "echo in the coding": [echo_broken(b"HTTP/1.1 200 OK\r\nContent-Encoding: ", b"\r\n\r\n")],
+    "echo in a chunk": [
+        echo_broken(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nz", b"\r\n\r\n")
+    ],
+    "echo in a long header": [
+        echo_broken(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 8150, b"a" * 99_999 + b"\r\n\r\n")
+    ],
     "echo": [echo],
     "echo of the key": [echo_of_key],
     "echo where success was due": [echo_of_success],

@@ -81,9 +81,9 @@ def decode_body(request: Request, encoding: str | None, raw: bytes) -> bytes:
 
 def broken(request: Request, why: object, *, may_have_arrived: bool = True) -> ApiConnectionError:
     """Make the error of a connection that broke, or could not be made."""
-    return ApiConnectionError(
-        f"{request.method} {request.url}: {why}", may_have_arrived=may_have_arrived
-    )
+    # What cannot be read is quoted, and may repeat what was sent.
+    msg = f"{request.method} {request.url}: {request.mask(str(why))}"
+    return ApiConnectionError(msg, may_have_arrived=may_have_arrived)
 
 
 def too_late(request: Request, seconds: float, *, may_have_arrived: bool = True) -> ApiTimeoutError:
