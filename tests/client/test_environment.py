@@ -96,10 +96,10 @@ def test_proxies_of_the_environment(
         ({"HTTPS_PROXY": "http://"}, "^HTTPS_PROXY must be an address"),
         ({"HTTPS_PROXY": "a SECRET b"}, "^HTTPS_PROXY must be an address"),
         ({"HTTPS_PROXY": "\x1b[31mSECRET"}, "^HTTPS_PROXY must be an address"),
-        ({"SSL_CERT_FILE": "/no/such/file"}, "^SSL_CERT_FILE: /no/such/file cannot be read"),
-        ({"SSL_CERT_DIR": "/no/such/folder"}, "^SSL_CERT_DIR: /no/such/folder cannot be read"),
+        ({"SSL_CERT_FILE": "/no/such/file"}, "^SSL_CERT_FILE: /no/such/file: cannot be read"),
+        ({"SSL_CERT_DIR": "/no/such/folder"}, "^SSL_CERT_DIR: /no/such/folder: cannot be read"),
         ({"REQUESTS_CA_BUNDLE": __file__}, "^REQUESTS_CA_BUNDLE: .* cannot be read as CA cert"),
-        ({"CURL_CA_BUNDLE": "/no/such/file"}, "^CURL_CA_BUNDLE: /no/such/file cannot be read"),
+        ({"CURL_CA_BUNDLE": "/no/such/file"}, "^CURL_CA_BUNDLE: /no/such/file: cannot be read"),
         ({"SSLKEYLOGFILE": "/no/such/folder/x"}, "^SSLKEYLOGFILE: .* cannot be written: No such"),
     ],
 )
@@ -236,5 +236,5 @@ def test_keys_are_logged_where_the_environment_says(
 
 @pytest.mark.parametrize("verify", [Path("/no/such/file"), "/no/such/file"])
 def test_certificates_that_are_not_there_are_named(both: Both, verify: object) -> None:
-    with pytest.raises(DcsSessionsError, match=r"^verify: /no/such/file cannot be read"):
+    with pytest.raises(DcsSessionsError, match=r"^verify: /no/such/file: cannot be read"):
         both(endpoint="https://x", verify=verify, auth=TokenAuth("t"))

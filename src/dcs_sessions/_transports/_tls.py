@@ -49,7 +49,7 @@ def _read(name: str, path: str) -> ssl.SSLContext:
             return ssl.create_default_context(capath=path)
         return ssl.create_default_context(cafile=path)
     except (OSError, ValueError) as error:
-        msg = f"{name}: {path} cannot be read as CA certificates: {_why(error)}"
+        msg = f"{name}: {path}: cannot be read as CA certificates: {_why(error)}"
         raise ConfigurationError(msg) from None
 
 
