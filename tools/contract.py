@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 EMULATOR = shlex.join([sys.executable, "-m", "dcs_sessions", "emulator"])
 REPORTS = spec.ROOT / "reports" / "contract"
 KILLS = ("HangUpClients", "HangUpKillAllClients")
+# What the emulator answers without asking a node.
+STORED = ("ListInstances", "ShowInstance", "ShowJobInfo", "ShowNodesInformation")
 EXAMPLES = 1000
 LIVE_RATE = "2/s"
 LIVE_EXAMPLES = 5
@@ -144,13 +146,14 @@ class Api:
         self._seen = seen
 
     def valid(self, name: str, job_id: str = "0" * 32) -> Call:
-        """What the operation takes, on the first node."""
+        """What the operation takes, on the first node: its example and what is required."""
+        definition = self._operations[name].definition
         node = {"node_id": self._facts["node_ids"][0]}
-        bodies = {
-            "ScanClients": {**node, "clean_cache": True},
-            "HangUpClients": {**node, "client_addrs": ["192.0.2.1:1"]},
-            "HangUpKillAllClients": node,
-        }
+        body = None
+        if "requestBody" in definition:
+            examples = definition["requestBody"]["content"]["application/json"]["examples"]
+            body = {**next(iter(examples.values()))["value"], **node}
+        required = [p for p in self._operations[name].parameters if p.get("required")]
         return Call(
             {
                 "project_id": self._facts["project_id"],
@@ -158,8 +161,28 @@ class Api:
                 "job_id": job_id,
             },
             self._auth,
-            node if name == "ListClients" else {},
-            bodies.get(name),
+            {p["name"]: node[p["name"]] for p in required if p["in"] == "query"},
+            body,
+        )
+
+    def spoiled(self, name: str) -> Call:
+        """A call that has to get 400."""
+        call, parameters = self.valid(name), self._operations[name].parameters
+        if call.body is not None:
+            return call._replace(body={})
+        if call.query:
+            return call._replace(query={})
+        if any("minimum" in parameter["schema"] for parameter in parameters):
+            return call._replace(query={"limit": "0"})
+        if any(parameter["name"] == "job_id" for parameter in parameters):
+            return call._replace(ids={**call.ids, "job_id": "x"})
+        # It has nothing that could be wrong, so that only the gateway can find fault with it.
+        return call._replace(content=b"x" * _TOO_LARGE)
+
+    def names_nothing(self, name: str) -> bool:
+        """Whether the path of an operation names neither an instance nor a job."""
+        return "{instance_id}" not in (path := self._operations[name].path) and (
+            "{job_id}" not in path
         )
 
     def send(self, name: str, call: Call) -> httpx.Response:
@@ -216,23 +239,18 @@ def prepare(api: Api) -> str | None:
 
 
 def provoke_refusals(api: Api, facts: Facts) -> None:
-    """400, 401, 403 and 404 of every operation."""
-    spoiled: dict[str, dict[str, Any]] = {
-        "ScanClients": {"body": {}},
-        "ListClients": {"query": {}},
-        "HangUpClients": {"body": {}},
-        "HangUpKillAllClients": {"body": {}},
-        "ShowJobInfo": {"ids": {**api.valid("ShowJobInfo").ids, "job_id": "x"}},
-        # It has nothing that could be wrong, so that only the gateway can find fault with it.
-        "ShowNodesInformation": {"content": b"x" * _TOO_LARGE},
-    }
-    for name, parts in spoiled.items():
+    """400, 401, 403 and 404 of every operation.
+
+    Where a path names nothing that could be missing, 404 is of an emulator that was told to.
+    """
+    for name in spec.operations(spec.load()):
         call = api.valid(name)
-        api.expect(name, 400, call._replace(**parts))
+        api.expect(name, 400, api.spoiled(name))
         api.expect(name, 401, call._replace(auth=None))
         api.expect(name, 403, call._replace(auth=TokenAuth(facts["noaccess_token"])))
         nowhere = {**call.ids, "instance_id": "00000000-0000-4000-8000-000000000000"}
-        api.expect(name, 404, call._replace(ids=nowhere))
+        if not api.names_nothing(name):
+            api.expect(name, 404, call._replace(ids=nowhere))
     for name in KILLS:
         api.expect(name, 403, api.valid(name)._replace(auth=TokenAuth(facts["readonly_token"])))
 
@@ -247,8 +265,8 @@ def provoke_throttling(api: Api) -> None:
 def provoke_failures(api: Api, facts: Facts) -> None:
     """500 of every operation, from an emulator whose Valkey is down.
 
-    The node is never asked by ListClients, which has no list to give, and by neither ShowJobInfo
-    nor ShowNodesInformation, which the emulator has been told to fail.
+    ListClients has no list to return. The operations of `STORED` never ask the node: the emulator
+    has been told to fail them.
     """
     address = urlsplit(facts["redis_urls"][0])
     with socket.create_connection((address.hostname or "", address.port or 6379), 5) as server:
@@ -355,10 +373,13 @@ def against_emulator(arguments: argparse.Namespace) -> list[str]:
             provoke_refusals(api, facts)
             with emulator(arguments.emulator, "--rate-limit", "1/3600") as throttled:
                 provoke_throttling(Api(throttled, seen))
-            broken_operations = ("ShowJobInfo", "ShowNodesInformation")
-            faults = [f"--fault=status=500,operation={name}" for name in broken_operations]
+            faults = [f"--fault=status=500,operation={name}" for name in STORED]
             with emulator(arguments.emulator, *faults) as broken:
                 provoke_failures(Api(broken, seen), broken)
+            with emulator(arguments.emulator, "--fault=status=404") as lost:
+                away = Api(lost, seen)
+                for name in filter(away.names_nothing, spec.operations(spec.load())):
+                    away.expect(name, 404, away.valid(name))
         except ContractError as error:
             amiss.append(str(error))
     return amiss + verdict(seen)

@@ -26,7 +26,7 @@ THROTTLED = "components.responses.Throttled.content.application/json.schema.$ref
 # One fault for each of our own rules.
 OURS = {
     "dcs-server-https": Mutant("", set={"servers.0.url": "http://dcs.{region}.myhuaweicloud.com"}),
-    "dcs-operation-id": Mutant("", set={"ShowJobInfo.operationId": "ShowJob"}),
+    "dcs-operation-id": Mutant("", set={"ShowJobInfo.operationId": "show_job_info"}),
     "dcs-operation-docs": Mutant("", remove=["ScanClients.externalDocs"]),
     "dcs-error-statuses": Mutant("", remove=["ScanClients.responses.404"]),
     "dcs-error-shared": Mutant("", set={"ListClients.responses.404": {"description": "No."}}),

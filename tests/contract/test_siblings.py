@@ -1,4 +1,4 @@
-"""The five other operations say what their sources say: one row a fact.
+"""The operations besides ScanClients say what their sources say: one row a fact.
 
 The sources are the vendor's pages, its API definitions and its SDK; where they disagree, an
 `x-source-note` in the contract says which one it follows.
@@ -25,6 +25,9 @@ OPERATIONS = {
     "HangUpKillAllClients": ("post", f"{INSTANCE}/clients/kill-all", "200", "dcs:clients:kill"),
     "ShowJobInfo": ("get", "/v2/{project_id}/jobs/{job_id}", "200", "dcs:job:get"),
     "ShowNodesInformation": ("get", f"{INSTANCE}/logical-nodes", "200", None),
+    "ListInstances": ("get", "/v2/{project_id}/instances", "200", "dcs:instance:list"),
+    "ShowInstance": ("get", INSTANCE, "200", "dcs:instance:get"),
+    "ListConfigurations": ("get", f"{INSTANCE}/configs", "200", "dcs:instance:getConfiguration"),
 }
 SESSION_TEXTS = (
     "id",
@@ -56,6 +59,34 @@ NODE_FIELDS = {
     "dimensions": "array",
 }  # fmt: skip
 
+# Those of ListInstances, which ShowInstance has as well; capacity_minor may be of any type.
+INSTANCE_FIELDS = {
+    **dict.fromkeys(
+        (
+            "instance_id", "name", "description", "engine", "engine_version", "spec_code", "status",
+            "sub_status", "ip", "created_at",
+        ),
+        "string",
+    ),
+    **dict.fromkeys(("port", "capacity", "max_memory", "used_memory"), "integer"),
+    **{name: ["string", "null"] for name in ("domain_name", "readonly_domain_name")},
+}  # fmt: skip
+SHOWN_FIELDS = {
+    "cache_mode": "string",
+    "transparent_client_ip_enable": "boolean",
+    "replica_count": "integer",
+    "sharding_count": "integer",
+    "db_number": "integer",
+}
+CONFIGURATION_FIELDS = (
+    "param_id", "param_name", "param_value", "default_value", "value_range", "value_type",
+    "description",
+)  # fmt: skip
+INSTANCE_FILTERS = (
+    "instance_id", "name", "name_equal", "status", "ip", "tags", "capacity", "include_failure",
+    "include_delete",
+)  # fmt: skip
+
 LIST = "ListClients"
 PAGE = f"{LIST}.responses.200.body"
 SESSION = f"{PAGE}.properties.clients.items.properties"
@@ -64,14 +95,19 @@ KILL_ALL = "HangUpKillAllClients.requestBody"
 JOB = "ShowJobInfo.responses.200.body"
 NODES = "ShowNodesInformation.responses.200.body"
 NODE = f"{NODES}.properties.nodes.items"
+INSTANCES = "ListInstances.responses.200.body"
+LISTED = f"{INSTANCES}.properties.instances.items"
+SHOWN = "ShowInstance.responses.200.body"
+CONFIGURATIONS = "ListConfigurations.responses.200.body"
+CONFIGURATION = f"{CONFIGURATIONS}.properties.redis_config.items"
 
 
-def query(name: str, **facts: object) -> list[Fact]:
-    """The facts of a query parameter of ListClients."""
-    at = f"{LIST}.parameters.{name}"
+def query(name: str, *, of: str = LIST, **facts: object) -> list[Fact]:
+    """The facts of a query parameter."""
+    at = f"{of}.parameters.{name}"
     return [
-        Fact(f"{LIST} {name} is in the query", f"{at}.in", "query"),
-        *(Fact(f"{LIST} {name}: {k} {v}", f"{at}.schema.{k}", v) for k, v in facts.items()),
+        Fact(f"{of} {name} is in the query", f"{at}.in", "query"),
+        *(Fact(f"{of} {name}: {k} {v}", f"{at}.schema.{k}", v) for k, v in facts.items()),
     ]
 
 
@@ -224,6 +260,94 @@ FACTS = [
         )
         for name in ("name", "value")
     ),
+    # ListInstances
+    *(fact for name in INSTANCE_FILTERS for fact in query(name, of="ListInstances", type="string")),
+    *query("is_recycle", of="ListInstances", type="boolean", default=False),
+    *query("include_failure", of="ListInstances", default="false"),
+    *query("include_delete", of="ListInstances", default="false"),
+    *query("offset", of="ListInstances", type="integer", format="int32", minimum=0, default=0),
+    *query(
+        "limit",
+        of="ListInstances",
+        type="integer",
+        format="int32",
+        minimum=1,
+        maximum=1000,
+        default=10,
+    ),
+    Fact(
+        "name_equal: a flag in some editions, the name in others",
+        "ListInstances.parameters.name_equal.x-source-note",
+        re.compile("(?s).*describe a flag, .* describe the exact name itself"),
+    ),
+    Fact(
+        "the name is matched in part",
+        "ListInstances.parameters.name.description",
+        re.compile("(?s).*documents the match as fuzzy"),
+    ),
+    Fact("instance_num is a number", f"{INSTANCES}.properties.instance_num.type", "integer"),
+    Fact("instance_num has 32 bits", f"{INSTANCES}.properties.instance_num.format", "int32"),
+    Fact("instances is a list", f"{INSTANCES}.properties.instances.type", "array"),
+    *(
+        Fact(f"{where} has {name}: {kind}", f"{place}.properties.{name}.type", kind)
+        for where, place in (("a listed instance", LISTED), ("a shown instance", SHOWN))
+        for name, kind in INSTANCE_FIELDS.items()
+    ),
+    Fact(
+        "capacity_minor is a text or a number",
+        f"{LISTED}.properties.capacity_minor.examples",
+        [".125", 0.125],
+    ),
+    Fact(
+        "only RUNNING serves clients",
+        f"{LISTED}.properties.status.description",
+        re.compile("(?s).*Only RUNNING serves clients"),
+    ),
+    Fact(
+        "the example of the vendor's page",
+        "ListInstances.responses.200.content.application/json.examples.instances.value.instances.0.name",
+        "dcs-lpvo0829",
+    ),
+    # ShowInstance
+    *(
+        Fact(f"a shown instance has {name}: {kind}", f"{SHOWN}.properties.{name}.type", kind)
+        for name, kind in SHOWN_FIELDS.items()
+    ),
+    Fact(
+        "the types of instances",
+        f"{SHOWN}.properties.cache_mode.description",
+        re.compile("(?s).*single, ha .* ha_rw_split .* cluster .* proxy"),
+    ),
+    Fact(
+        "without pass-through, addresses are internal ones",
+        f"{SHOWN}.properties.transparent_client_ip_enable.description",
+        re.compile(r"(?s).*198\.19\.x\.x"),
+    ),
+    # ListConfigurations
+    *(
+        Fact(
+            f"a list of configurations has {name}", f"{CONFIGURATIONS}.properties.{name}.type", kind
+        )
+        for name, kind in {
+            **dict.fromkeys(("instance_id", "status", "config_status", "config_time"), "string"),
+            "redis_config": "array",
+        }.items()
+    ),
+    *(
+        Fact(f"a configuration has {name}", f"{CONFIGURATION}.properties.{name}.type", "string")
+        for name in CONFIGURATION_FIELDS
+    ),
+    Fact(
+        "maxclients is the limit of a node, and missing with read/write splitting",
+        "ListConfigurations.description",
+        re.compile("(?s).*of one node.*read/write splitting do not have it"),
+    ),
+    Fact(
+        "the example has the vendor's spelling",
+        "ListConfigurations.responses.200.content.application/json.examples.configurations.value"
+        ".redis_config.0.value_type",
+        "Interger",
+    ),
 ]
 
 
@@ -276,6 +400,19 @@ def test_list_clients_has_these_query_parameters_and_no_other() -> None:
     }
 
 
+def test_list_instances_has_these_query_parameters_and_no_other() -> None:
+    found = [p["name"] for p in spec.at(spec.load(), "ListInstances.parameters")]
+    filters = {*INSTANCE_FILTERS, "is_recycle", "offset", "limit"}
+    assert set(found) == {"project_id", *filters}
+    assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("name", ["ShowInstance", "ListConfigurations"])
+def test_instance_is_all_that_is_asked_for(name: str) -> None:
+    found = [p["name"] for p in spec.at(spec.load(), f"{name}.parameters")]
+    assert found == ["project_id", "instance_id"]
+
+
 @pytest.mark.parametrize(
     ("schema", "fields"),
     [
@@ -287,6 +424,14 @@ def test_list_clients_has_these_query_parameters_and_no_other() -> None:
         ),
         (f"{NODES}.properties", {"instance_id", "total", "nodes"}),
         (f"{NODE}.properties", {*NODE_FIELDS, "replication_id"}),
+        (f"{INSTANCES}.properties", {"instance_num", "instances"}),
+        (f"{LISTED}.properties", {*INSTANCE_FIELDS, "capacity_minor"}),
+        (f"{SHOWN}.properties", {*INSTANCE_FIELDS, *SHOWN_FIELDS, "capacity_minor"}),
+        (
+            f"{CONFIGURATIONS}.properties",
+            {"instance_id", "status", "config_status", "config_time", "redis_config"},
+        ),
+        (f"{CONFIGURATION}.properties", set(CONFIGURATION_FIELDS)),
     ],
 )
 def test_schema_has_these_fields_and_no_other(schema: str, fields: set[str]) -> None:
@@ -304,6 +449,13 @@ def test_schema_has_these_fields_and_no_other(schema: str, fields: set[str]) -> 
         f"{NODE}.properties.node_role",
         f"{NODE}.properties.node_type",
         "ListClients.responses.400.body.properties.error_code",
+        f"{LISTED}.properties.status",
+        f"{LISTED}.properties.capacity_minor",
+        f"{SHOWN}.properties.cache_mode",
+        f"{CONFIGURATIONS}.properties.config_status",
+        f"{CONFIGURATION}.properties.value_type",
+        "ListInstances.parameters.status.schema",
+        "ListInstances.parameters.name_equal.schema",
     ],
 )
 def test_any_text_may_come(values: str) -> None:
@@ -320,6 +472,11 @@ REQUIRED = {
     "NodeList": ["instance_id", "total", "nodes"],
     "Node": ["node_id"],
     "NodeDimension": [],
+    "InstanceList": ["instances"],
+    "ListedInstance": ["instance_id"],
+    "Instance": ["instance_id"],
+    "ConfigurationList": ["redis_config"],
+    "Configuration": [],
     "Error": ["error_code", "error_msg"],
     "GatewayError": ["error_code", "error_msg", "request_id"],
 }

@@ -133,10 +133,11 @@ def test_there_are_no_limits_but_the_vendors() -> None:
         for what in ("imum", "Length", "Items", "Properties")
     }
     found = ["/".join(path) for path, _ in spec.walk(API) if path and path[-1] in limits]
-    query = "paths//v2/{project_id}/instances/{instance_id}/clients/get/parameters"
-    assert all(where.startswith(query) for where in found), found
+    lists = ("", "/{instance_id}/clients")
+    queries = tuple(f"paths//v2/{{project_id}}/instances{path}/get/parameters/" for path in lists)
+    assert all(where.startswith(queries) for where in found), found
     # Of offset and limit, as test_siblings.py has them.
-    assert [where.rpartition("/")[2] for where in found] == ["minimum", "minimum", "maximum"]
+    assert [where.rpartition("/")[2] for where in found] == 2 * ["minimum", "minimum", "maximum"]
 
 
 def test_only_requests_have_enums() -> None:
@@ -183,6 +184,9 @@ def test_links_tell_the_story() -> None:
         ("ShowJobInfo", "ListClients"),
         ("ListClients", "HangUpClients"),
         ("HangUpKillAllClients", "ShowJobInfo"),
+        ("ListInstances", "ShowInstance"),
+        ("ListInstances", "ShowNodesInformation"),
+        ("ShowInstance", "ListConfigurations"),
     }
 
 

@@ -33,6 +33,13 @@ def differences() -> dict[str, dict[str, str | None]]:
     return entries
 
 
+def left_open() -> dict[str, list[str]]:
+    """Fields of the answers that the SDK has and the contract leaves undescribed."""
+    path = Path(__file__).with_name("vendor_left_open.yaml")
+    fields: dict[str, list[str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return fields
+
+
 def ours(operation: str, api: Node = API) -> dict[str, str]:
     """An operation as openapi.yaml describes it."""
     found = spec.operations(api)[operation]
@@ -54,6 +61,8 @@ def ours(operation: str, api: Node = API) -> dict[str, str]:
 
 def our_fields(api: Node, schema: Node, where: str, *, required: str) -> dict[str, str]:
     schema = spec.resolve(api, schema)
+    if "type" not in schema:
+        return {where: "any"}
     if schema["type"] == "array":
         return our_fields(api, schema["items"], f"{where}[]", required=required)
     if schema["type"] != "object":
@@ -134,7 +143,11 @@ def test_sdk_agrees(operation: str) -> None:
         for where, entry in differences().items()
         if where.startswith(f"{operation} ")
     }
-    assert disagreements(operation) == expected
+    found = disagreements(operation)
+    for field in left_open().get(operation, []):
+        where = f"{operation} {field}"
+        assert found.pop(where)["ours"] is None, where
+    assert found == expected
 
 
 def test_every_difference_has_its_reason_and_its_operation() -> None:
@@ -142,6 +155,7 @@ def test_every_difference_has_its_reason_and_its_operation() -> None:
         assert entry.keys() == {"sdk", "ours", "reason"}, where
         assert entry["reason"], where
         assert where.split()[0] in OPERATIONS, where
+    assert left_open().keys() <= OPERATIONS.keys()
 
 
 def test_sdk_is_read_to_the_bottom() -> None:

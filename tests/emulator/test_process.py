@@ -111,8 +111,8 @@ def test_ready_file_and_clean_end(start: Start, number: int) -> None:
     facts = process.facts()
     assert facts.keys() == {
         *("endpoint", "project_id", "instance_id", "node_ids", "redis_urls", "token"),
-        *("readonly_token", "noaccess_token", "ak", "sk"),
         *("temporary_ak", "temporary_sk", "security_token"),
+        *("readonly_token", "noaccess_token", "ak", "sk", "instance_name", "instances"),
     }
     assert process.ready_file.stat().st_mode & 0o777 == 0o600
     assert len(facts["node_ids"]) == len(facts["redis_urls"]) == 2

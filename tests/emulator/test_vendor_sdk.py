@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import valkey
 from huaweicloudsdkcore.exceptions.exceptions import (
     ClientRequestException,
     ServerResponseException,
@@ -42,6 +43,12 @@ def _client(sdk: Any, dcs: Emulator, *, sk: str | None = None) -> Any:
     return builder.with_http_config(config.HttpConfig(ignore_ssl_verification=True)).build()
 
 
+def maxclients(url: str) -> str:
+    """What the server itself says."""
+    with valkey.Valkey.from_url(url) as server:
+        return str(server.config_get("maxclients")["maxclients"])
+
+
 def _wait(sdk: Any, client: Any, job_id: str) -> None:
     while True:
         job = client.show_job_info(sdk.ShowJobInfoRequest(job_id=job_id))
@@ -59,6 +66,15 @@ def test_everything(sdk: Any, fresh: Emulator, connect: Connect) -> None:
     victim = connect(fresh.redis_urls[0], "victim")
     bystander = connect(fresh.redis_urls[0], "bystander")
     subscriber = connect(fresh.redis_urls[1], "elsewhere")
+
+    page = client.list_instances(sdk.ListInstancesRequest(name=fresh.instance_name, limit=5))
+    assert [found.instance_id for found in page.instances] == [fresh.instance_id]
+    shown = client.show_instance(sdk.ShowInstanceRequest(**instance))
+    assert (shown.name, shown.cache_mode) == (fresh.instance_name, "cluster")
+    assert shown.transparent_client_ip_enable is True
+    found = client.list_configurations(sdk.ListConfigurationsRequest(**instance))
+    limits = [c.param_value for c in found.redis_config if c.param_name == "maxclients"]
+    assert limits == [maxclients(fresh.redis_urls[0])]
 
     nodes = client.show_nodes_information(sdk.ShowNodesInformationRequest(**instance))
     assert nodes.instance_id == fresh.instance_id

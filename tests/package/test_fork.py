@@ -26,10 +26,13 @@ def test_a_fork_is_told_what_it_breaks(clone: Clone, tmp_path: Path) -> None:
     )
     assert run.returncode != 0
     told = summary.read_text().splitlines()
-    assert told[0] == "### 1 breaking change from 0.1.0 to 0.1.0"
+    version = spec.load()["info"]["version"]
+    assert told[0] == f"### 1 breaking change from {version} to {version}"
     assert told[2:4] == ["| what | breaks | of |", "|---|---|---|"]
     assert told[4].endswith(" | callers | ListClients |")
-    assert "**info.version has to be 0.2.0 or higher for that.**" in told
+    major, minor, _ = map(int, version.split("."))
+    needed = f"{major}.{minor + 1}.0" if major == 0 else f"{major + 1}.0.0"
+    assert f"**info.version has to be {needed} or higher for that.**" in told
 
 
 def test_what_others_wrote_stays_text() -> None:

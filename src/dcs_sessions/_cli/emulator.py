@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
-    from dcs_sessions.emulator import Credentials, Emulator
+    from dcs_sessions.emulator import Credentials, Emulator, Instance
 
 _CHECK_SECONDS = 0.5
 
@@ -58,8 +58,31 @@ def _rate_limit(
     help="A Redis (6.2+) or Valkey of your own as a node, instead of embedded ones; may be given "
     "more than once. Put URLs with a password into the environment variable, separated by spaces.",
 )
-@click.option("--project-id", help="Project of the instance.  [default: a constant]")
-@click.option("--instance-id", help="The instance.  [default: a constant]")
+@click.option("--project-id", help="Project of the instances.  [default: a constant]")
+@click.option("--instance-id", help="ID of the first instance.  [default: a constant]")
+@click.option(
+    "--instance-name", help="Name of the first instance.  [default: a constant]", metavar="NAME"
+)
+@click.option(
+    "--type",
+    "cache_mode",
+    type=click.Choice(["single", "ha", "ha_rw_split", "cluster", "proxy"]),
+    help="Type of the first instance.  [default: single with one node, else cluster]",
+)
+@click.option(
+    "--pass-through/--no-pass-through",
+    "transparent_client_ip",
+    default=True,
+    help="Show the addresses of clients as they are, or as internal ones: 198.19.x.x.",
+)
+@click.option(
+    "--instance",
+    "instances",
+    multiple=True,
+    metavar="NAME[,KEY=VALUE]...",
+    help="A further instance, such as billing-prod,type=proxy,nodes=2,pass-through=off. Keys: id, "
+    "type, nodes, pass-through, status, description. May be given more than once.",
+)
 @click.option(
     "--node-id",
     "node_ids",
@@ -123,7 +146,11 @@ def _rate_limit(
     "end.",
 )
 def emulator(
-    credentials: Path | None, ready_file: Path | None, faults: tuple[str, ...], **options: Any
+    credentials: Path | None,
+    ready_file: Path | None,
+    faults: tuple[str, ...],
+    instances: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Run a local DCS on a real Valkey or Redis, until it is interrupted.
 
@@ -156,6 +183,10 @@ def emulator(
         options["faults"] = [Fault.parse(text) for text in faults]
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--fault") from None
+    try:
+        options["instances"] = tuple(_instance(text) for text in instances)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--instance") from None
     # Whatever is not given is left to the emulator.
     given = {name: value for name, value in options.items() if value not in (None, ())}
     try:
@@ -176,10 +207,51 @@ def emulator(
                 if dcs.wait(0):
                     raise click.ClickException("the server ended by itself")
     except EmulatorError as error:
-        names = {"node_ids": "node-id", "faults": "fault", "allowed_hosts": "allowed-host"}
+        names = {
+            "node_ids": "node-id",
+            "faults": "fault",
+            "allowed_hosts": "allowed-host",
+            "cache_mode": "type",
+            "instances": "instance",
+        }
         name = names.get(error.argument, error.argument.replace("_", "-"))
         raise click.ClickException(f"--{name}: {error.reason}") from None
     _remove(ready_file)
+
+
+# Key of --instance -> argument of an instance, and how it is read.
+_KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "id": ("instance_id", str),
+    "type": ("cache_mode", str),
+    "nodes": ("nodes", int),
+    "pass-through": ("transparent_client_ip", {"on": True, "off": False}.__getitem__),
+    "status": ("status", str),
+    "description": ("description", str),
+}
+
+
+def _instance(text: str) -> Instance:
+    """Read what --instance says.
+
+    Raises:
+        ValueError: If that is no instance; the text says why.
+    """
+    from dcs_sessions.emulator import Instance
+
+    name, *parts = text.split(",")
+    values: dict[str, Any] = {}
+    for part in parts:
+        key, _, value = part.strip().partition("=")
+        if key not in _KEYS:
+            msg = f"{key!r} is none of {', '.join(_KEYS)}"
+            raise ValueError(msg)
+        argument, read = _KEYS[key]
+        try:
+            values[argument] = read(value)
+        except (KeyError, ValueError):
+            msg = f"{key}: {'on or off' if key == 'pass-through' else 'a number'} is needed"
+            raise ValueError(msg) from None
+    return Instance(name=name.strip(), **values)
 
 
 def _credentials(path: Path | None) -> Credentials:
@@ -223,6 +295,7 @@ def _remove(ready_file: Path | None) -> None:
 
 def _describe(dcs: Emulator, *, host: str) -> None:
     from dcs_sessions.emulator import ACCESS_KEY, SECRET_KEY, TOKEN
+    from dcs_sessions.emulator._nodes import masked
 
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -234,10 +307,12 @@ def _describe(dcs: Emulator, *, host: str) -> None:
     lines = [
         ("Endpoint", dcs.endpoint),
         ("Project", dcs.project_id),
-        ("Instance", dcs.instance_id),
     ]
-    for node_id, url in zip(dcs.node_ids, dcs.masked_redis_urls, strict=True):
-        lines.append(("Node", f"{node_id}  {url}"))
+    for instance in dcs.instances:
+        lines.append(("Instance", f"{instance['instance_id']}  {instance['name']}"))
+        urls = map(masked, instance["redis_urls"])
+        for node_id, url in zip(instance["node_ids"], urls, strict=True):
+            lines.append(("Node", f"{node_id}  {url}"))
     # The constants are public; other logins are for those who gave them.
     if dcs.token == TOKEN:
         lines.append(("X-Auth-Token", dcs.token))

@@ -13,6 +13,7 @@ from dcs_sessions.emulator._constants import (
     ACCESS_KEY,
     EXPIRED_TOKEN,
     INSTANCE_ID,
+    INSTANCE_NAME,
     NOACCESS_TOKEN,
     OTHER_PROJECT_ID,
     OTHER_PROJECT_TOKEN,
@@ -23,15 +24,18 @@ from dcs_sessions.emulator._constants import (
     TEMPORARY_ACCESS_KEY,
     TEMPORARY_SECRET_KEY,
     TOKEN,
+    instance_id,
     node_id,
 )
 from dcs_sessions.emulator._faults import Fault
+from dcs_sessions.emulator._instances import Instance
 from dcs_sessions.emulator._server import Emulator, EmulatorError
 
 __all__ = [
     "ACCESS_KEY",
     "EXPIRED_TOKEN",
     "INSTANCE_ID",
+    "INSTANCE_NAME",
     "NOACCESS_TOKEN",
     "OTHER_PROJECT_ID",
     "OTHER_PROJECT_TOKEN",
@@ -46,5 +50,7 @@ __all__ = [
     "Emulator",
     "EmulatorError",
     "Fault",
+    "Instance",
+    "instance_id",
     "node_id",
 ]

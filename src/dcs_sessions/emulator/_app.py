@@ -20,7 +20,7 @@ from dcs_sessions.emulator._auth import Caller, Credentials, KeyLock, Throttle, 
 from dcs_sessions.emulator._errors import ApiError
 from dcs_sessions.emulator._faults import Faults, Nothing, answer
 from dcs_sessions.emulator._jobs import Jobs
-from dcs_sessions.emulator._nodes import Node, NodeError
+from dcs_sessions.emulator._nodes import NodeError
 from dcs_sessions.emulator._sessions import FIELDS, Snapshot
 from dcs_sessions.emulator._validation import Body, Query
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from starlette.types import Message, Receive, Scope, Send
+
+    from dcs_sessions.emulator._instances import Served
+    from dcs_sessions.emulator._nodes import Node
 
 _log = logging.getLogger(__name__)
 
@@ -54,9 +57,8 @@ class State:
     """All that the emulator knows.
 
     Attributes:
-        project_id: The project of the instance.
-        instance_id: The only instance there is.
-        nodes: Its nodes, in the order in which they are shown.
+        project_id: The project of the instances.
+        instances: The instances, in the order in which they are listed.
         credentials: The logins to take.
         scan_delay: Seconds that a scan takes at least.
         throttle: Counts requests, if there is a limit.
@@ -67,8 +69,7 @@ class State:
     """
 
     project_id: str
-    instance_id: str
-    nodes: tuple[Node, ...]
+    instances: tuple[Served, ...]
     credentials: Credentials
     scan_delay: float = 0.0
     throttle: Throttle | None = None
@@ -77,16 +78,16 @@ class State:
     faults: Faults = field(default_factory=Faults)
     jobs: Jobs = field(default_factory=Jobs)
 
-    def node(self, node_id: str | None) -> Node:
-        """The node of an id.
+    def instance(self, ids: Mapping[str, str]) -> Served:
+        """The instance that the ids of a path name.
 
         Raises:
-            ApiError: DCS.3053 if there is none.
+            ApiError: DCS.3022 if there is none.
         """
-        for node in self.nodes:
-            if node.node_id == node_id:
-                return node
-        raise ApiError("DCS.3053")
+        for instance in self.instances:
+            if instance.instance_id == ids["instance_id"]:
+                return instance
+        raise ApiError("DCS.3022")
 
 
 class _Call(NamedTuple):
@@ -116,7 +117,7 @@ async def _scan_clients(state: State, call: _Call) -> Response:
     body = call.body()
     node_id = body.text("node_id")
     clean_cache = body.boolean("clean_cache", default=False)
-    node = state.node(node_id)
+    node = state.instance(call.ids).node(node_id)
     if node.scanning:
         raise ApiError("DCS.4957")
     await _reach(node)
@@ -148,13 +149,12 @@ async def _list_clients(state: State, call: _Call) -> Response:
     """https://support.huaweicloud.com/intl/en-us/api-dcs/ListClients.html."""
     query = call.query()
     node_id = query.required("node_id")
-    offset = query.integer("offset", default=0, least=0)
-    limit = query.integer("limit", default=10, least=1, most=1000)
+    offset, limit = _page(query)
     addr = query.text("addr")
     # No order of fields is documented; by id the newest session is the first by default.
     sort = query.choice("sort", default="id", of=FIELDS)
     order = query.choice("order", default="desc", of=("asc", "desc"))
-    node = state.node(node_id)
+    node = state.instance(call.ids).node(node_id)
     # A stored list stays readable while the next scan runs: only its success replaces it.
     if node.snapshot is None:
         if node.scanning:
@@ -166,12 +166,18 @@ async def _list_clients(state: State, call: _Call) -> Response:
     return JSONResponse({"time": node.snapshot.time, "clients": sessions, "count": count})
 
 
+def _page(query: Query) -> tuple[int, int]:
+    """The offset and the limit of a list, which are the same everywhere."""
+    offset = query.integer("offset", default=0, least=0)
+    return offset, query.integer("limit", default=10, least=1, most=1000)
+
+
 async def _hang_up_clients(state: State, call: _Call) -> Response:
     """https://support.huaweicloud.com/intl/en-us/api-dcs/HangUpClients.html."""
     body = call.body()
     node_id = body.text("node_id")
     addrs = body.texts("client_addrs")
-    node = state.node(node_id)
+    node = state.instance(call.ids).node(node_id)
     try:
         await node.kill(addrs)
     except NodeError as error:
@@ -185,7 +191,8 @@ async def _hang_up_kill_all_clients(state: State, call: _Call) -> Response:
     body = call.body()
     every = body.boolean("kill_all_nodes", default=False)
     node_id = body.text("node_id", required=not every)
-    nodes = state.nodes if every else (state.node(node_id),)
+    instance = state.instance(call.ids)
+    nodes = instance.nodes if every else (instance.node(node_id),)
     # Before the first is killed: all of the sessions or none.
     await asyncio.gather(*(_reach(node) for node in nodes))
     job = state.jobs.start("killAllClientsJob", _kill_all(nodes))
@@ -208,12 +215,52 @@ async def _show_job_info(state: State, call: _Call) -> Response:
     return JSONResponse(job.describe())
 
 
-async def _show_nodes_information(state: State, _: _Call) -> Response:
+async def _show_nodes_information(state: State, call: _Call) -> Response:
     """https://support.huaweicloud.com/intl/en-us/api-dcs/ShowNodesInformation.html."""
-    nodes = await asyncio.gather(
-        *(node.describe(state.instance_id, group) for group, node in enumerate(state.nodes))
-    )
-    return JSONResponse({"instance_id": state.instance_id, "total": len(nodes), "nodes": nodes})
+    instance = state.instance(call.ids)
+    shown = [node.describe(instance.instance_id, at) for at, node in enumerate(instance.nodes)]
+    if instance.spec.is_proxied:
+        shown.append(instance.nodes[0].describe(instance.instance_id, 0, behind=True))
+    nodes = await asyncio.gather(*shown)
+    return JSONResponse({"instance_id": instance.instance_id, "total": len(nodes), "nodes": nodes})
+
+
+async def _list_instances(state: State, call: _Call) -> Response:
+    """https://support.huaweicloud.com/intl/en-us/api-dcs/ListInstances.html."""
+    query = call.query()
+    wanted = {name: query.text(name) for name in _FILTERS}
+    name_equal = query.text("name_equal") or ""
+    recycled = query.choice("is_recycle", default="false", of=("true", "false")) == "true"
+    # "true", and any other text for no.
+    hidden = {
+        status
+        for name, status in (("include_failure", "CREATEFAILED"), ("include_delete", "DELETED"))
+        if query.text(name) != "true"
+    }
+    offset, limit = _page(query)
+    found = [
+        instance.listed()
+        for instance in state.instances
+        # Nothing here is ever put into the recycle bin.
+        if not recycled
+        and instance.spec.status not in hidden
+        and instance.matches(wanted, name_equal=name_equal)
+    ]
+    # No document says whether the number is of the page or of all of them.
+    return JSONResponse({"instance_num": len(found), "instances": found[offset : offset + limit]})
+
+
+async def _show_instance(state: State, call: _Call) -> Response:
+    """https://support.huaweicloud.com/intl/en-us/api-dcs/ShowInstance.html."""
+    return JSONResponse(state.instance(call.ids).shown())
+
+
+async def _list_configurations(state: State, call: _Call) -> Response:
+    """https://support.huaweicloud.com/intl/en-us/api-dcs/ListConfigurations.html."""
+    try:
+        return JSONResponse(await state.instance(call.ids).configurations())
+    except NodeError as error:
+        raise ApiError("DCS.5053", detail=str(error)) from None
 
 
 async def _reach(node: Node) -> None:
@@ -224,10 +271,23 @@ async def _reach(node: Node) -> None:
         raise ApiError("DCS.5053", detail=str(error)) from None
 
 
-_INSTANCE = r"/v2/(?P<project_id>[^/]+)/instances/(?P<instance_id>[^/]+)"
+_FILTERS = ("instance_id", "name", "status", "ip", "tags", "capacity")
+_INSTANCES = r"/v2/(?P<project_id>[^/]+)/instances"
+_INSTANCE = rf"{_INSTANCES}/(?P<instance_id>[^/]+)"
 # The permissions are those of the API Reference of 2025-10. ShowNodesInformation is documented to
 # need none; here it needs one like the others, so that a caller without rights is refused it too.
 _ROUTES: Mapping[re.Pattern[str], Mapping[str, _Operation]] = {
+    re.compile(_INSTANCES): {
+        "GET": _Operation("ListInstances", _list_instances, "dcs:instance:list"),
+    },
+    re.compile(_INSTANCE): {
+        "GET": _Operation("ShowInstance", _show_instance, "dcs:instance:get"),
+    },
+    re.compile(f"{_INSTANCE}/configs"): {
+        "GET": _Operation(
+            "ListConfigurations", _list_configurations, "dcs:instance:getConfiguration"
+        ),
+    },
     re.compile(f"{_INSTANCE}/clients"): {
         "GET": _Operation("ListClients", _list_clients, "dcs:clients:list"),
         "POST": _Operation("ScanClients", _scan_clients, "dcs:clients:list"),
@@ -324,8 +384,8 @@ class App:
             and request.headers.get("X-Project-Id", own) == own
         ):
             raise ApiError("DCS.1004")
-        if ids.get("instance_id", self._state.instance_id) != self._state.instance_id:
-            raise ApiError("DCS.3022")
+        if "instance_id" in ids:
+            self._state.instance(ids)
 
 
 def _check_host(request: Request, hosts: frozenset[str] | None) -> None:

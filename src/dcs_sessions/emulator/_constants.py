@@ -13,7 +13,10 @@ OTHER_PROJECT_ID = "dc50000000000000000000000000a002"
 """The project of `OTHER_PROJECT_TOKEN`; it holds no instance."""
 
 INSTANCE_ID = "dc500000-0000-4000-8000-00000000b001"
-"""The one instance."""
+"""The first instance."""
+
+INSTANCE_NAME = "dcs-emulator"
+"""Its name."""
 
 TOKEN = "dcs-emulator-token"  # noqa: S105
 """A token that may do everything."""
@@ -46,6 +49,14 @@ SECURITY_TOKEN = "dcs-emulator-security-token"  # noqa: S105
 """The security token of the temporary pair."""
 
 
+def instance_id(index: int) -> str:
+    """The id of the instance at a position, the first being 0: a UUID."""
+    return f"dc500000-0000-4000-8000-{0xB001 + index:012x}"
+
+
 def node_id(index: int) -> str:
-    """The id of the node at a position, the first being 0: 32 hexadecimal digits."""
+    """The id of the node at a position, the first being 0: 32 hexadecimal digits.
+
+    The nodes of all instances are counted on.
+    """
     return f"dc50000000000000000000000000{0xC001 + index:04x}"

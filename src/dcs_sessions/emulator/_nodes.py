@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import uuid
+import zlib
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from valkey.asyncio.connection import Connection, ConnectionPool
 from valkey.exceptions import ValkeyError
@@ -33,6 +35,8 @@ class Node:
     Args:
         node_id: Its id in the API.
         url: Its server: ``redis://``, ``rediss://``, ``valkey://`` or ``valkeys://``.
+        proxy: Whether it is shown as a proxy.
+        passes_through: Whether the addresses of clients are shown as they are.
 
     Attributes:
         snapshot: What the last successful scan found; None before the first.
@@ -42,8 +46,12 @@ class Node:
         ValueError: If the URL is none of these.
     """
 
-    def __init__(self, node_id: str, url: str) -> None:
+    def __init__(
+        self, node_id: str, url: str, *, proxy: bool = False, passes_through: bool = True
+    ) -> None:
         self.node_id = node_id
+        self._proxy = proxy
+        self._passes_through = passes_through
         self.snapshot: Snapshot | None = None
         self.scanning = False
         # The client library is only half typed.
@@ -88,7 +96,23 @@ class Node:
             sessions = parse_client_list(reply)
         except ValueError as error:
             raise NodeError(str(error)) from None
-        return [session for session in sessions if session["id"] != str(own)]
+        sessions = [session for session in sessions if session["id"] != str(own)]
+        if not self._passes_through:
+            for session in sessions:
+                session["addr"] = internal_address(str(session["peer"]))
+        return sessions
+
+    async def configuration(self) -> dict[str, str]:
+        """The server's configuration.
+
+        Raises:
+            NodeError: If the server does not say.
+        """
+        (reply,) = await self._call(("CONFIG", "GET", "*"))
+        if not isinstance(reply, list):
+            raise NodeError(f"{self.host}:{self.port}: CONFIG GET: {reply}")
+        texts = [item.decode("utf-8", "backslashreplace") for item in cast("list[bytes]", reply)]
+        return dict(zip(texts[::2], texts[1::2], strict=True))
 
     async def kill(self, addrs: Iterable[str]) -> None:
         """End the sessions of these addresses; those that are gone already need no ending.
@@ -98,7 +122,7 @@ class Node:
         """
         # Whatever text a request holds, only an address that the server itself has listed goes
         # back to it. Whoever disconnects in between is gone, as was asked.
-        listed = {session["addr"] for session in await self.sessions()}
+        listed = {str(session["peer"]) for session in await self.sessions()}
         commands = [("CLIENT", "KILL", "ADDR", addr) for addr in set(addrs) & listed]
         if commands:
             await self._call(*commands)
@@ -117,8 +141,23 @@ class Node:
             ("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes"),
         )
 
-    async def describe(self, instance_id: str, group: int) -> dict[str, Any]:
+    async def replicate(self, master: Node) -> None:
+        """Make the server a replica of another node's.
+
+        Raises:
+            NodeError: If it refuses.
+        """
+        (reply,) = await self._call(("REPLICAOF", master.host, str(master.port)))
+        if reply != b"OK":
+            raise NodeError(f"{self.host}:{self.port}: REPLICAOF: {reply}")
+
+    async def describe(
+        self, instance_id: str, group: int, *, behind: bool = False
+    ) -> dict[str, Any]:
         """The node as ShowNodesInformation shows it.
+
+        With `behind`, as the data node that stands behind a proxy, with an ID of its own. It is the
+        same server, since no session operation takes such a node.
 
         Source: https://support.huaweicloud.com/intl/en-us/api-dcs/ShowNodesInformation.html.
         """
@@ -129,17 +168,20 @@ class Node:
         except NodeError:
             status = "Inactive"  # and its last known role
         host = await _address(self.host)
+        proxy = self._proxy and not behind
+        kind = "proxy" if proxy else self._role
+        node_id = uuid.uuid5(uuid.NAMESPACE_OID, self.node_id).hex if behind else self.node_id
         return {
             # Another id on purpose: whoever mixes the two up finds out here.
-            "logical_node_id": self.node_id[::-1],
-            "name": f"({'replica' if self._role == 'slave' else self._role}){host}",
+            "logical_node_id": node_id[::-1],
+            "name": f"({'replica' if kind == 'slave' else kind}){host}",
             "status": status,
             "az_code": "emulator-1a",
-            "node_role": "redis-server",
-            "node_type": self._role,
+            "node_role": "redis-proxy" if proxy else "redis-server",
+            "node_type": kind,
             "node_ip": host,
             "node_port": str(self.port),
-            "node_id": self.node_id,
+            "node_id": node_id,
             "priority_weight": 100,
             "is_access": True,
             "is_remove_ip": False,
@@ -148,7 +190,7 @@ class Node:
             "replication_id": None,
             "dimensions": [
                 {"name": "dcs_instance_id", "value": instance_id},
-                {"name": "dcs_cluster_redis_node", "value": self.node_id[::-1]},
+                {"name": "dcs_cluster_redis_node", "value": node_id[::-1]},
             ],
         }
 
@@ -188,6 +230,13 @@ class Node:
             # Replies may be left unread: they must not be taken for those of the next command.
             await self.close()
             raise
+
+
+def internal_address(peer: str) -> str:
+    """The address that a session has without pass-through: the same one for the same host."""
+    host, _, port = peer.rpartition(":")
+    digest = zlib.crc32(host.encode())
+    return f"198.19.{digest >> 8 & 255}.{digest & 255}:{port}"
 
 
 async def _address(host: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import dataclasses
 import ipaddress
+import itertools
 import json
 import math
 import os
@@ -17,7 +19,7 @@ import uuid
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import h11
 import uvicorn
@@ -28,11 +30,12 @@ from dcs_sessions.emulator._app import OPERATIONS, App, State
 from dcs_sessions.emulator._auth import Credentials, KeyLock, Throttle
 from dcs_sessions.emulator._errors import ApiError
 from dcs_sessions.emulator._faults import Faults
+from dcs_sessions.emulator._instances import Instance, Served
 from dcs_sessions.emulator._nodes import Node, NodeError, masked
 from dcs_sessions.emulator._valkey import EmbeddedValkey, ValkeyStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from dcs_sessions.emulator._faults import Fault
 
@@ -57,7 +60,7 @@ class EmulatorError(Exception):
 
 
 class Emulator:
-    """A local DCS: one instance, whose nodes are real servers, behind the documented API.
+    """A local DCS: instances whose nodes are real servers, behind the documented API.
 
     It runs in a thread of this process, and embedded nodes are Valkey processes that end with it::
 
@@ -73,9 +76,15 @@ class Emulator:
         port: The TCP port to listen at; 0 takes a free one.
         nodes: How many Valkey servers to start, each a node; not used with `redis`.
         redis: URLs of servers of one's own, each a node: Valkey, or Redis 6.2 and later.
-        project_id: The project of the instance.
-        instance_id: The instance.
+        project_id: The project of the instances.
+        instance_id: The first instance, whose nodes these are.
+        instance_name: Its name.
+        cache_mode: Its type: single, ha, ha_rw_split, cluster or proxy. By default single with one
+            node, and cluster with more.
+        transparent_client_ip: Whether its client IP pass-through is on. If not, the `addr` of a
+            session is an internal address, 198.19.x.x.
         node_ids: Ids of the nodes in order, instead of the constant ones.
+        instances: Further instances.
         credentials: The logins to take, instead of the constant ones.
         scan_delay: Seconds that a scan takes at least.
         rate_limit: Requests, and the seconds within which each caller may make so many.
@@ -91,10 +100,11 @@ class Emulator:
     Attributes:
         endpoint: The URL of the API, without a path. This one and the next two are known once it
             runs.
-        node_ids: The nodes' ids.
+        node_ids: The ids of the nodes of the first instance that hold its sessions.
         redis_urls: The nodes' servers, in the same order; passwords included.
-        project_id: The project of the instance.
-        instance_id: The instance.
+        project_id: The project of the instances.
+        instance_id: The first instance.
+        instance_name: Its name.
         token: A token that may do everything.
         readonly_token: A token that may not kill.
         noaccess_token: A token that may do nothing.
@@ -115,7 +125,11 @@ class Emulator:
         redis: Sequence[str] = (),
         project_id: str = _constants.PROJECT_ID,
         instance_id: str = _constants.INSTANCE_ID,
+        instance_name: str = _constants.INSTANCE_NAME,
+        cache_mode: str | None = None,
+        transparent_client_ip: bool = True,
         node_ids: Sequence[str] | None = None,
+        instances: Sequence[Instance] = (),
         credentials: Credentials | None = None,
         scan_delay: float = 0.0,
         rate_limit: tuple[int, int] | None = None,
@@ -124,13 +138,35 @@ class Emulator:
         faults: Sequence[Fault] = (),
         seed: int | None = None,
     ) -> None:
-        count = len(redis) or nodes
-        if count < 1:
-            raise EmulatorError("nodes", "at least one node is needed")
-        if node_ids is None:
-            node_ids = [_constants.node_id(index) for index in range(count)]
-        if len(node_ids) != count or len(set(node_ids)) != count:
-            raise EmulatorError("node_ids", f"{count} different ids are needed, one for each node")
+        try:
+            first = Instance(
+                name=instance_name,
+                instance_id=instance_id,
+                cache_mode=cache_mode,
+                nodes=nodes,
+                redis=redis,
+                node_ids=node_ids,
+                transparent_client_ip=transparent_client_ip,
+            )
+        except ValueError as error:
+            argument, _, reason = str(error).partition(": ")
+            raise EmulatorError({"name": "instance_name"}.get(argument, argument), reason) from None
+        # Nodes without an ID of their own are counted through, over all instances.
+        numbers = itertools.count()
+        self._specs = [
+            dataclasses.replace(
+                spec,
+                instance_id=spec.instance_id or _constants.instance_id(index),
+                node_ids=tuple(spec.node_ids or _next_ids(numbers, spec.node_count)),
+            )
+            for index, spec in enumerate((first, *instances))
+        ]
+        for ids in (
+            [spec.instance_id for spec in self._specs],
+            [node_id for spec in self._specs for node_id in spec.node_ids or ()],
+        ):
+            if len(set(ids)) != len(ids):
+                raise EmulatorError("instances", "each needs an id, and nodes, of its own")
         if not 0 <= port <= 65535:
             raise EmulatorError("port", f"{port} is no port")
         if not scan_delay >= 0:
@@ -147,7 +183,8 @@ class Emulator:
         self._credentials = credentials or Credentials()
         self.project_id = project_id
         self.instance_id = instance_id
-        self.node_ids: tuple[str, ...] = tuple(node_ids)
+        self.instance_name = instance_name
+        self.node_ids: tuple[str, ...] = tuple(self._specs[0].node_ids or ())
         self.redis_urls: tuple[str, ...] = tuple(redis)
         self.token = self._credentials.token
         self.readonly_token = self._credentials.readonly_token
@@ -159,7 +196,7 @@ class Emulator:
 
         self._host = host
         self._port = port
-        self._own_servers = tuple(redis)
+        self._urls: list[tuple[str, ...]] = [tuple(spec.redis) for spec in self._specs]
         self._scan_delay = scan_delay
         self._rate_limit = rate_limit
         self._key_lock = key_lock
@@ -178,6 +215,19 @@ class Emulator:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    @property
+    def instances(self) -> list[dict[str, Any]]:
+        """All instances: `instance_id`, `name`, `node_ids` and `redis_urls` of each."""
+        return [
+            {
+                "instance_id": spec.instance_id,
+                "name": spec.name,
+                "node_ids": list(spec.node_ids or ()),
+                "redis_urls": list(urls),
+            }
+            for spec, urls in zip(self._specs, self._urls, strict=True)
+        ]
 
     @property
     def masked_redis_urls(self) -> tuple[str, ...]:
@@ -249,6 +299,8 @@ class Emulator:
             "temporary_ak": self._credentials.temporary_ak,
             "temporary_sk": self._credentials.temporary_sk,
             "security_token": self._credentials.security_token,
+            "instance_name": self.instance_name,
+            "instances": self.instances,
         }
         # mkstemp makes a file of mode 0600.
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -274,16 +326,19 @@ class Emulator:
 
     async def _serve(self, listener: socket.socket, serving: Future[None]) -> None:
         async with AsyncExitStack() as stack:
-            if not self._own_servers:
-                self.redis_urls = tuple(_start_valkey(stack) for _ in self.node_ids)
-            nodes = [
-                await _open_node(stack, node_id, url)
-                for node_id, url in zip(self.node_ids, self.redis_urls, strict=True)
+            self._urls = [
+                tuple(spec.redis or (_start_valkey(stack) for _ in range(spec.nodes)))
+                for spec in self._specs
             ]
+            self.redis_urls = self._urls[0]
             state = State(
                 project_id=self.project_id,
-                instance_id=self.instance_id,
-                nodes=tuple(nodes),
+                instances=tuple(
+                    [
+                        await _open_instance(stack, spec, urls)
+                        for spec, urls in zip(self._specs, self._urls, strict=True)
+                    ]
+                ),
                 credentials=self._credentials,
                 scan_delay=self._scan_delay,
                 throttle=Throttle(*self._rate_limit) if self._rate_limit else None,
@@ -407,9 +462,30 @@ def _start_valkey(stack: AsyncExitStack) -> str:
     return server.url
 
 
-async def _open_node(stack: AsyncExitStack, node_id: str, url: str) -> Node:
+def _next_ids(numbers: Iterator[int], count: int) -> list[str]:
+    return [_constants.node_id(next(numbers)) for _ in range(count)]
+
+
+async def _open_instance(stack: AsyncExitStack, spec: Instance, urls: Sequence[str]) -> Served:
+    nodes = [
+        await _open_node(
+            stack,
+            node_id,
+            url,
+            proxy=spec.is_proxied,
+            passes_through=spec.transparent_client_ip,
+        )
+        for node_id, url in zip(spec.node_ids or (), urls, strict=True)
+    ]
+    if spec.mode == "ha" and not spec.redis:
+        for node in nodes[1:]:
+            await node.replicate(nodes[0])
+    return Served(spec=spec, instance_id=spec.instance_id or "", nodes=tuple(nodes))
+
+
+async def _open_node(stack: AsyncExitStack, node_id: str, url: str, **settings: bool) -> Node:
     try:
-        node = Node(node_id, url)
+        node = Node(node_id, url, **settings)
         stack.push_async_callback(node.close)
         await node.check()
     except ValueError:  # its text could hold a part of the password

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+if TYPE_CHECKING:
+    from ..models.configuration import Configuration
+
+
+T = TypeVar("T", bound="ConfigurationList")
+
+
+@_attrs_define
+class ConfigurationList:
+    """The configuration parameters of an instance."""
+
+    redis_config: list[Configuration]
+    """ The parameters. """
+    instance_id: str | Unset = UNSET
+    """ ID of the instance. """
+    status: str | Unset = UNSET
+    """ Status of the instance, as ShowInstance returns it. """
+    config_status: str | Unset = UNSET
+    """ State of the last change: UPDATING, FAILURE or SUCCESS. Other values may come. """
+    config_time: str | Unset = UNSET
+    """ When the configuration was last changed. """
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        redis_config = []
+        for redis_config_item_data in self.redis_config:
+            redis_config_item = redis_config_item_data.to_dict()
+            redis_config.append(redis_config_item)
+
+        instance_id = self.instance_id
+
+        status = self.status
+
+        config_status = self.config_status
+
+        config_time = self.config_time
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update(
+            {
+                "redis_config": redis_config,
+            }
+        )
+        if instance_id is not UNSET:
+            field_dict["instance_id"] = instance_id
+        if status is not UNSET:
+            field_dict["status"] = status
+        if config_status is not UNSET:
+            field_dict["config_status"] = config_status
+        if config_time is not UNSET:
+            field_dict["config_time"] = config_time
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.configuration import Configuration  # noqa: PLC0415
+
+        d = dict(src_dict)
+        redis_config = []
+        _redis_config = d.pop("redis_config")
+        for redis_config_item_data in _redis_config:
+            redis_config_item = Configuration.from_dict(redis_config_item_data)
+
+            redis_config.append(redis_config_item)
+
+        instance_id = d.pop("instance_id", UNSET)
+
+        status = d.pop("status", UNSET)
+
+        config_status = d.pop("config_status", UNSET)
+
+        config_time = d.pop("config_time", UNSET)
+
+        configuration_list = cls(
+            redis_config=redis_config,
+            instance_id=instance_id,
+            status=status,
+            config_status=config_status,
+            config_time=config_time,
+        )
+
+        configuration_list.additional_properties = d
+        return configuration_list
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties
