@@ -16,7 +16,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
-    from dcs_sessions_api.models import Job, Node, Session, SessionPage
+    from dcs_sessions_api.models import (
+        Configuration,
+        Instance,
+        Job,
+        ListedInstance,
+        Node,
+        Session,
+        SessionPage,
+    )
     from dcs_sessions_api.types import UNSET, Unset
 
     __version__: str
@@ -44,7 +52,7 @@ if TYPE_CHECKING:
         WaitTimeoutError,
     )
     from dcs_sessions._options import Retry
-    from dcs_sessions._results import NodeSessions, QueryResult, Response
+    from dcs_sessions._results import ConnectionLimit, NodeSessions, QueryResult, Response
     from dcs_sessions._sync._client import Client
     from dcs_sessions._wire import Reply, Request
 
@@ -59,12 +67,16 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "Client",
+    "Configuration",
     "ConfigurationError",
+    "ConnectionLimit",
     "DcsSessionsError",
     "EcsMetadataAuth",
+    "Instance",
     "InvalidArgumentError",
     "Job",
     "JobFailedError",
+    "ListedInstance",
     "Node",
     "NodeSessions",
     "NotFoundError",
@@ -96,10 +108,18 @@ _HOMES: Final = {
     "dcs_sessions._ending": ("Outcome",),
     "dcs_sessions._auth": ("AkSkAuth", "Auth", "EcsMetadataAuth", "PasswordAuth", "TokenAuth"),
     "dcs_sessions._options": ("Retry",),
-    "dcs_sessions._results": ("NodeSessions", "QueryResult", "Response"),
+    "dcs_sessions._results": ("ConnectionLimit", "NodeSessions", "QueryResult", "Response"),
     "dcs_sessions._sync._client": ("Client",),
     "dcs_sessions._wire": ("Reply", "Request"),
-    "dcs_sessions_api.models": ("Job", "Node", "Session", "SessionPage"),
+    "dcs_sessions_api.models": (
+        "Configuration",
+        "Instance",
+        "Job",
+        "ListedInstance",
+        "Node",
+        "Session",
+        "SessionPage",
+    ),
     "dcs_sessions_api.types": ("UNSET", "Unset"),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}

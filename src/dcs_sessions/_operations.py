@@ -1,4 +1,4 @@
-"""The six operations of the contract: how each request is built and each answer read.
+"""The operations of the contract: how each request is built and each answer read.
 
 Nothing here sends anything, so the sync and the async client share all of it.
 """
@@ -24,6 +24,11 @@ from dcs_sessions._errors import (
 )
 from dcs_sessions._results import Response
 from dcs_sessions_api import models
+from dcs_sessions_api.api.instances import (
+    list_configurations as _list_configurations,
+)
+from dcs_sessions_api.api.instances import list_instances as _list_instances
+from dcs_sessions_api.api.instances import show_instance
 from dcs_sessions_api.api.jobs import show_job_info
 from dcs_sessions_api.api.nodes import show_nodes_information
 from dcs_sessions_api.api.sessions import (
@@ -167,6 +172,38 @@ def list_nodes(project_id: str, instance_id: str) -> Call[models.NodeList]:
     return _call("ShowNodesInformation", project_id, kwargs, _read_node_list)
 
 
+def list_instances(
+    project_id: str, *, offset: int = 0, limit: int = 10, **filters: str | bool | None
+) -> Call[models.InstanceList]:
+    """Build ListInstances."""
+    _check_id("project_id", project_id)
+    _check_range("offset", offset, 0, 2**31 - 1)
+    _check_range("limit", limit, 1, 1000)
+    # What is not given is not sent, not even as its default: not every edition has every filter.
+    given: dict[str, Any] = {
+        name: UNSET
+        if value is None
+        else _flag(name, value)
+        if name == "is_recycle"
+        else _text(name, value)
+        for name, value in filters.items()
+    }
+    kwargs = _list_instances._get_kwargs(project_id, offset=offset, limit=limit, **given)
+    return _call("ListInstances", project_id, kwargs, _read_instance_list)
+
+
+def get_instance(project_id: str, instance_id: str) -> Call[models.Instance]:
+    """Build ShowInstance."""
+    kwargs = show_instance._get_kwargs(*_instance(project_id, instance_id))
+    return _call("ShowInstance", project_id, kwargs, _read_instance)
+
+
+def list_configurations(project_id: str, instance_id: str) -> Call[models.ConfigurationList]:
+    """Build ListConfigurations."""
+    kwargs = _list_configurations._get_kwargs(*_instance(project_id, instance_id))
+    return _call("ListConfigurations", project_id, kwargs, _read_configuration_list)
+
+
 def find_project(region: str) -> Call[str]:
     """Build the look-up of the project ID of a region, an operation of the identity service.
 
@@ -199,13 +236,17 @@ def _call(
 ) -> Call[T]:
     """Turn what the generated code would hand to httpx into the bytes to send."""
     query = "&".join(
-        f"{quote(name, safe='~')}={quote(str(value), safe='~')}"
+        f"{quote(name, safe='~')}={quote(_in_query(value), safe='~')}"
         for name, value in sorted(kwargs.get("params", _EMPTY).items())
     )
     target = f"{kwargs['url']}?{query}" if query else kwargs["url"]
     body = orjson.dumps(kwargs["json"]) if "json" in kwargs else b""
     method = kwargs["method"].upper()
     return Call(operation, method, target, body, read, status, repeatable, project_id)
+
+
+def _in_query(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def checked_ids(name: str, values: object) -> list[str]:
@@ -275,6 +316,18 @@ def _read_job(reply: Reply) -> models.Job:
 
 def _read_node_list(reply: Reply) -> models.NodeList:
     return _model(reply, models.NodeList.from_dict, nodes=list)
+
+
+def _read_instance_list(reply: Reply) -> models.InstanceList:
+    return _model(reply, models.InstanceList.from_dict, instances=list)
+
+
+def _read_instance(reply: Reply) -> models.Instance:
+    return _model(reply, models.Instance.from_dict, instance_id=str)
+
+
+def _read_configuration_list(reply: Reply) -> models.ConfigurationList:
+    return _model(reply, models.ConfigurationList.from_dict, redis_config=list)
 
 
 def _read_session_page(reply: Reply) -> models.SessionPage:

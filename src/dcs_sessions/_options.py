@@ -29,6 +29,23 @@ class CallOptions(TypedDict, total=False):
     headers: Mapping[str, str] | None
 
 
+class InstanceListOptions(CallOptions, total=False):
+    """Keyword arguments of ListInstances. Those that are not given are not sent."""
+
+    instance_id: str | None
+    name: str | None
+    name_equal: str | None
+    status: str | None
+    ip: str | None
+    tags: str | None
+    capacity: str | None
+    is_recycle: bool | None
+    include_failure: str | None
+    include_delete: str | None
+    offset: int
+    limit: int
+
+
 class ScanOptions(CallOptions, total=False):
     """Keyword arguments of ScanClients."""
 

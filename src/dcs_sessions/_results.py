@@ -36,6 +36,19 @@ class Response(Generic[T]):
 
 
 @attrs.frozen
+class ConnectionLimit:
+    """How many connections are accepted at the same time.
+
+    Attributes:
+        instance: Maximum number of connections of the instance, or None if it is not known.
+        node: Maximum number of connections of each node, or None if it is not known.
+    """
+
+    instance: int | None
+    node: int | None
+
+
+@attrs.frozen
 class NodeSessions:
     """The sessions of one node, or why they could not be read.
 

@@ -10,8 +10,12 @@ from dcs_sessions import (
     ApiError,
     AsyncClient,
     Client,
+    Configuration,
+    ConnectionLimit,
     EcsMetadataAuth,
+    Instance,
     Job,
+    ListedInstance,
     Node,
     NodeSessions,
     Outcome,
@@ -36,6 +40,10 @@ def sync() -> None:
     auth = TokenAuth(lambda: "token")
     with Client(region="cn-north-4", auth=auth, retry=None, headers={"X-A": "b"}) as client:
         assert_type(client, Client)
+        assert_type(client.list_instances("n", exact=True), list[ListedInstance])
+        assert_type(client.get_instance("i"), Instance)
+        assert_type(client.list_configurations("i"), list[Configuration])
+        assert_type(client.get_connection_limit("i"), ConnectionLimit)
         assert_type(client.list_nodes("i"), list[Node])
         assert_type(client.scan_sessions("i", "n", clean_cache=True), str)
         assert_type(client.get_job("j"), Job)

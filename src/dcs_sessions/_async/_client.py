@@ -26,6 +26,7 @@ from dcs_sessions._errors import (
     InvalidArgumentError,
     without_frames,
 )
+from dcs_sessions._instances import connection_limit, is_called
 from dcs_sessions._operations import checked_ids
 from dcs_sessions._options import (
     NOT_GIVEN,
@@ -49,9 +50,21 @@ if TYPE_CHECKING:
 
     from dcs_sessions._auth import Auth
     from dcs_sessions._ending import Outcome
+    from dcs_sessions._results import ConnectionLimit
     from dcs_sessions._transports._tasks import Work
-    from dcs_sessions_api.models import Job, Node, Session, SessionPage
+    from dcs_sessions_api.models import (
+        Configuration,
+        Instance,
+        Job,
+        ListedInstance,
+        Node,
+        Session,
+        SessionPage,
+    )
 
+_INSTANCES_PAGE: Final = 1000
+# How many instances a page has at least unless it is the last one: the documented default.
+_SMALLEST_PAGE: Final = 10
 _NO_RETRY: Final = Retry(attempts=1)
 
 
@@ -239,6 +252,130 @@ class AsyncClient:
     def raw(self) -> AsyncRawClient:
         """The operations, each returning status, headers, request ID and body as well."""
         return AsyncRawClient(self._sender)
+
+    # Instances
+
+    async def list_instances(
+        self,
+        name: str | None = None,
+        *,
+        exact: bool = False,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> list[ListedInstance]:
+        """List the instances of the project, all pages of them.
+
+        Names are compared here, since the service documents its own comparison in contradictory
+        ways. Names are not guaranteed to be unique.
+
+        See https://support.huaweicloud.com/intl/en-us/api-dcs/ListInstances.html.
+
+        Args:
+            name: Only instances whose name contains this string, in upper or lower case.
+            exact: True for only those whose name is exactly this string.
+            timeout: Seconds that all pages may take, retries included.
+            headers: Further headers to send.
+
+        Returns:
+            The instances, in the order of the service.
+
+        Raises:
+            InvalidArgumentError: The name is not a string.
+        """
+        seconds = self._sender.options.timeout if timeout is None else timeout
+        deadline = Deadline(checked_seconds("timeout", seconds))
+        found: dict[str, ListedInstance] = {}
+        while True:
+            page = await self.raw.list_instances(
+                name=name if exact else None,
+                offset=len(found),
+                limit=_INSTANCES_PAGE,
+                timeout=max(deadline.remaining(), 1e-3),
+                headers=headers,
+            )
+            rows = page.parsed.instances
+            known = len(found)
+            found.update((row.instance_id, row) for row in rows)
+            # The total is documented in no way that could be relied on. A page with fewer than the
+            # smallest default is the last one, and so is one that brings nothing new.
+            if len(rows) < _SMALLEST_PAGE or len(found) == known:
+                return [row for row in found.values() if is_called(row, name, exact=exact)]
+
+    async def get_instance(
+        self,
+        instance_id: str,
+        *,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Instance:
+        """Show an instance: its name, its type, and whether client IP pass-through is on.
+
+        See https://support.huaweicloud.com/intl/en-us/api-dcs/ShowInstance.html.
+
+        Args:
+            instance_id: ID of the instance.
+            timeout: Seconds that the call may take, retries included.
+            headers: Further headers to send.
+
+        Returns:
+            The instance.
+
+        Raises:
+            NotFoundError: The project has no such instance.
+        """
+        found = await self.raw.get_instance(instance_id, timeout=timeout, headers=headers)
+        return found.parsed
+
+    async def list_configurations(
+        self,
+        instance_id: str,
+        *,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> list[Configuration]:
+        """List the configuration parameters of an instance.
+
+        See https://support.huaweicloud.com/intl/en-us/api-dcs/ListConfigurations.html.
+
+        Args:
+            instance_id: ID of the instance.
+            timeout: Seconds that the call may take, retries included.
+            headers: Further headers to send.
+
+        Returns:
+            The parameters, whose values are strings.
+
+        Raises:
+            NotFoundError: The project has no such instance.
+        """
+        found = await self.raw.list_configurations(instance_id, timeout=timeout, headers=headers)
+        return found.parsed.redis_config
+
+    async def get_connection_limit(
+        self,
+        instance_id: str,
+        *,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> ConnectionLimit:
+        """Return how many connections an instance and each of its nodes accept.
+
+        It takes two calls: ShowInstance for the type, ListConfigurations for `maxclients`.
+
+        Args:
+            instance_id: ID of the instance.
+            timeout: Seconds that each call may take, retries included.
+            headers: Further headers to send.
+
+        Returns:
+            The limits; None for one that the service does not tell.
+
+        Raises:
+            NotFoundError: The project has no such instance.
+        """
+        instance = await self.get_instance(instance_id, timeout=timeout, headers=headers)
+        found = await self.list_configurations(instance_id, timeout=timeout, headers=headers)
+        return connection_limit(instance, found)
 
     # Nodes
 

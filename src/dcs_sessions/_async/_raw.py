@@ -19,12 +19,22 @@ if TYPE_CHECKING:
     from dcs_sessions._async._sending import AsyncSender
     from dcs_sessions._options import (
         CallOptions,
+        InstanceListOptions,
         KillAllOptions,
         ListOptions,
         ScanOptions,
     )
     from dcs_sessions._results import Response
-    from dcs_sessions_api.models import Job, KillAllStarted, NodeList, ScanStarted, SessionPage
+    from dcs_sessions_api.models import (
+        ConfigurationList,
+        Instance,
+        InstanceList,
+        Job,
+        KillAllStarted,
+        NodeList,
+        ScanStarted,
+        SessionPage,
+    )
 
 
 @attrs.frozen
@@ -35,6 +45,24 @@ class AsyncRawClient:
     """
 
     _sender: AsyncSender = attrs.field(repr=False)
+
+    async def list_instances(
+        self, **options: Unpack[InstanceListOptions]
+    ) -> Response[InstanceList]:
+        """Read one page of the instances of the project: ListInstances."""
+        return await self._sender.send(_operations.list_instances, **options)
+
+    async def get_instance(
+        self, instance_id: str, **options: Unpack[CallOptions]
+    ) -> Response[Instance]:
+        """Show an instance: ShowInstance."""
+        return await self._sender.send(_operations.get_instance, instance_id, **options)
+
+    async def list_configurations(
+        self, instance_id: str, **options: Unpack[CallOptions]
+    ) -> Response[ConfigurationList]:
+        """List the configuration parameters of an instance: ListConfigurations."""
+        return await self._sender.send(_operations.list_configurations, instance_id, **options)
 
     async def list_nodes(
         self, instance_id: str, **options: Unpack[CallOptions]

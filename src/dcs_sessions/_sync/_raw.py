@@ -19,13 +19,23 @@ if TYPE_CHECKING:
 
     from dcs_sessions._options import (
         CallOptions,
+        InstanceListOptions,
         KillAllOptions,
         ListOptions,
         ScanOptions,
     )
     from dcs_sessions._results import Response
     from dcs_sessions._sync._sending import Sender
-    from dcs_sessions_api.models import Job, KillAllStarted, NodeList, ScanStarted, SessionPage
+    from dcs_sessions_api.models import (
+        ConfigurationList,
+        Instance,
+        InstanceList,
+        Job,
+        KillAllStarted,
+        NodeList,
+        ScanStarted,
+        SessionPage,
+    )
 
 
 @attrs.frozen
@@ -36,6 +46,20 @@ class RawClient:
     """
 
     _sender: Sender = attrs.field(repr=False)
+
+    def list_instances(self, **options: Unpack[InstanceListOptions]) -> Response[InstanceList]:
+        """Read one page of the instances of the project: ListInstances."""
+        return self._sender.send(_operations.list_instances, **options)
+
+    def get_instance(self, instance_id: str, **options: Unpack[CallOptions]) -> Response[Instance]:
+        """Show an instance: ShowInstance."""
+        return self._sender.send(_operations.get_instance, instance_id, **options)
+
+    def list_configurations(
+        self, instance_id: str, **options: Unpack[CallOptions]
+    ) -> Response[ConfigurationList]:
+        """List the configuration parameters of an instance: ListConfigurations."""
+        return self._sender.send(_operations.list_configurations, instance_id, **options)
 
     def list_nodes(self, instance_id: str, **options: Unpack[CallOptions]) -> Response[NodeList]:
         """List the nodes of an instance: ShowNodesInformation."""
