@@ -19,6 +19,21 @@ def contract_text() -> str:
         return file.read()
 
 
+def regions() -> list[str]:
+    """Return the IDs of the regions that have the service, in the order of the document."""
+    lines = iter(contract_text().splitlines())
+    for line in lines:
+        if line == "      region:":
+            break
+    found: list[str] = []
+    for line in lines:
+        if line.startswith("          - "):
+            found.append(line.removeprefix("          - ").strip())
+        elif found:
+            break
+    return found
+
+
 @functools.cache
 def version() -> str:
     """Give its version, which is that of the package. Looking there is what takes no time."""

@@ -180,13 +180,13 @@ def list_instances(
     _check_range("offset", offset, 0, 2**31 - 1)
     _check_range("limit", limit, 1, 1000)
     # What is not given is not sent, not even as its default: not every edition has every filter.
-    given: dict[str, Any] = {
-        name: UNSET
-        if value is None
-        else _flag(name, value)
-        if name == "is_recycle"
-        else _text(name, value)
+    given: dict[str, Any] = dict.fromkeys(
+        ("is_recycle", "include_failure", "include_delete"), UNSET
+    )
+    given |= {
+        name: _flag(name, value) if name == "is_recycle" else _text(name, value)
         for name, value in filters.items()
+        if value is not None
     }
     kwargs = _list_instances._get_kwargs(project_id, offset=offset, limit=limit, **given)
     return _call("ListInstances", project_id, kwargs, _read_instance_list)

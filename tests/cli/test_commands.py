@@ -261,7 +261,8 @@ def test_check(cli: Cli, own: Emulator, tmp_path: Path) -> None:
     assert f"Endpoint:    {own.endpoint}  (from DCS_SESSIONS_ENDPOINT)\n" in out
     assert "Credentials: token ***  (from DCS_SESSIONS_TOKEN)\n" in out
     assert f"Project:     {own.project_id}  (from HUAWEICLOUD_SDK_PROJECT_ID)\n" in out
-    assert f"Instance:    {own.instance_id}, 2 nodes\nResult:      good\n" in out
+    assert f"Instance:    {own.instance_id}, 2 nodes\n" in out
+    assert out.endswith("Ending:      allowed\nResult:      good\n")
     out = cli("check", "--project-id", own.project_id).stdout
     assert f"{own.project_id}  (from --project-id)" in out
     assert out.endswith("Result:      good\n")
@@ -347,10 +348,10 @@ def test_summary(fake: FakeDcs, fake_cli: Cli, tmp_path: Path) -> None:
     fake.lists["n1"] = [busy_list()]
     page = tmp_path / "page.html"
     done = fake_cli("summary", "i", "--html", str(page))
-    assert done.stdout.startswith("122 sessions\n\nClient host\n10.0.0.0 ")
+    assert done.stdout.startswith("122 connections\n\nClient host\n10.0.0.0 ")
     assert "4 others: " in done.stdout
-    assert re.search(r"^worker-0 +40 +33%  █+$", done.stdout, re.MULTILINE)
-    assert re.search(r"^\(none\) +2 +2%  █", done.stdout, re.MULTILINE)
+    assert re.search(r"^worker-0 +40 +33 %  █+$", done.stdout, re.MULTILINE)
+    assert re.search(r"^\(none\) +2 +2 %  █", done.stdout, re.MULTILINE)
     assert "not known: 2\n" in done.stdout
     assert done.stdout.partition("Most output memory")[2].splitlines()[2].split()[0] == "953.7M"
     assert "\x1b" not in done.stdout + page.read_text()
@@ -373,8 +374,10 @@ def test_summary(fake: FakeDcs, fake_cli: Cli, tmp_path: Path) -> None:
 
 def test_summary_of_some_and_of_none(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [busy_list()]
-    assert fake_cli("summary", "i", "--name", "worker-1").stdout.startswith("40 sessions")
-    assert fake_cli("summary", "i", "--name", "nobody").stdout.startswith("0 sessions")
+    found = fake_cli("summary", "i", "--name", "worker-1").stdout.splitlines()
+    assert found[:2] == ["122 connections", "40 of 122 sessions fit: --name worker-1"]
+    found = fake_cli("summary", "i", "--name", "nobody").stdout.splitlines()
+    assert found[1] == "0 of 122 sessions fit: --name nobody"
     done = fake_cli("summary", "i", "--html", "/nowhere/page.html", code=2)
     assert "/nowhere/page.html" in done.stderr
 

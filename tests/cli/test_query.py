@@ -341,3 +341,31 @@ def peak_memory(cli: Cli, count: int) -> int:
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
     return usage.ru_maxrss
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--limit", "2"], "There are 1,233 more: see --limit."),
+        (["--limit", "2", "-o", "csv", "--sort", "id"], "There are 1,233 more: see --limit."),
+        (["--limit", "2", "-o", "csv"], "There are more: see --limit."),
+        (["--limit", "1235"], None),
+        (["--limit", "1235", "-o", "jsonl"], None),
+        (["--limit", "9", "--name", "few"], None),
+    ],
+)
+def test_a_limit_says_how_many_more_there_are(
+    words: list[str], said: str | None, fake: FakeDcs, fake_cli: Cli
+) -> None:
+    fake.lists["n1"] = [[{"id": str(n), "name": "few" if n < 5 else "x"} for n in range(1235)]]
+    run = CliRunner().invoke(main, ["query", "i", *words], env=fake_cli.env)
+    assert run.exit_code == 0, run.output
+    assert [line for line in run.stderr.splitlines() if "more" in line] == ([said] if said else [])
+
+
+def test_a_long_name_does_not_pad_the_others(fake: FakeDcs, fake_cli: Cli) -> None:
+    rows = [{"id": str(n), "addr": f"10.0.0.1:{n}", "name": "web", "cmd": "get"} for n in range(9)]
+    fake.lists["n1"] = [[*rows, {"addr": "10.0.0.2:1", "name": "x" * 2000, "cmd": "get"}]]
+    lines = fake_cli("query", "i").stdout.splitlines()
+    assert max(len(line) for line in lines[:-1]) < 120
+    assert "x" * 2000 in lines[-1]

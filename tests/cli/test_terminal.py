@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 
 import pytest
@@ -227,7 +228,10 @@ def test_watch(cli: Cli, own: Emulator, connect: Connect) -> None:
         terminal.wait_until(lambda: is_marked("- ", "watch-leaves"), "what went")
         terminal.wait_for("2 sessions, 0 came, 0 went", "  127.0.0.1")
         terminal.interrupt()
-        terminal.end(130)
+        last = terminal.end(0)
+    # What was seen last stays on the usual screen.
+    assert "watch-stays" in last
+    assert b"watch-stays" in terminal.raw.rpartition(b"\x1b[?1049l")[2]
     assert b"\x1b[?1049h" in terminal.raw
     assert is_as_it_was(terminal)
 
@@ -261,7 +265,7 @@ def test_watch_goes_on_after_a_failure(fake: FakeDcs, fake_cli: Cli) -> None:
         failing[0] = False
         terminal.wait_until(lambda: "the sky fell" not in terminal.text())
         terminal.interrupt()
-        terminal.end(130)
+        terminal.end(0)
 
 
 @pytest.mark.parametrize("form", ["jsonl", "table"])
@@ -282,10 +286,72 @@ def test_watch_in_a_pipe(form: str, fake: FakeDcs, fake_cli: Cli) -> None:
         assert process.stdout is not None
         lines = [process.stdout.readline().rstrip("\n") for _ in expected]
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait(30) == 0
     assert lines == expected
 
 
 def test_watch_has_limits(fake_cli: Cli) -> None:
     for words in (("-o", "csv"), ("-o", "json"), ("--cached",), ("-o", "jsonl", "--limit", "1")):
         fake_cli("query", "i", "--watch", "1", *words, code=2)
+
+
+def test_watch_says_that_it_cannot_keep_the_interval(fake: FakeDcs, fake_cli: Cli) -> None:
+    fake.lists["n1"] = [[{"id": "1", "addr": "a:1"}]]
+
+    def first(request: Received) -> Step | None:
+        if request.method == "POST":
+            time.sleep(0.8)
+        return None
+
+    fake.first = first
+    with fake_cli.terminal("query", "i", "--watch", "0.1", columns=100) as terminal:
+        terminal.wait_for("since a look takes longer than 0.1 s")
+        terminal.interrupt()
+        terminal.end(0)
+    with fake_cli.start("query", "i", "--watch", "0.1", "-o", "jsonl") as process:
+        assert process.stderr is not None
+        told = iter(process.stderr.readline, "")
+        assert any("since a look takes longer than 0.1 s" in line for line in told)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
+def test_watch_that_has_seen_nothing_is_interrupted(fake: FakeDcs, fake_cli: Cli) -> None:
+    fake.first = slowly(1_000_000)
+    with fake_cli.terminal("query", "i", "--watch", "60") as terminal:
+        terminal.wait_for("Querying")
+        terminal.interrupt()
+        terminal.end(130)
+    assert is_as_it_was(terminal)
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_no_row_is_broken_on_a_narrow_terminal(columns: int, fake: FakeDcs, fake_cli: Cli) -> None:
+    row = {
+        "addr": "255.255.255.255:65535",
+        "name": "checkout-worker-with-a-name",
+        "user": "checkout",
+        "db": "0",
+        "age": 86400 * 400,
+        "idle": 86400 * 400,
+        "cmd": "client|setname",
+        "flags": "N",
+        "omem": 1023 * 1024,
+    }
+    fake.lists["n1"] = [[row] * 3]
+    with fake_cli.terminal("query", "i", "--quiet", columns=columns) as terminal:
+        head, *lines = terminal.end(0).splitlines()
+    assert len(lines) == 3
+    assert head.split()[:2] == ["addr", "name"]
+    assert "idle" in head
+    assert all(line.startswith("255.255.255.255:65535  check") for line in lines)
+    assert ("user" in head.split()) is (columns == 80)
+
+
+def test_remarks_are_broken_between_words(fake: FakeDcs, fake_cli: Cli) -> None:
+    fake.lists["n1"] = [[{"id": str(number)} for number in range(1235)]]
+    for columns in (30, 34, 38, 42):
+        with fake_cli.terminal("query", "i", "--name", "nobody", columns=columns) as terminal:
+            words = terminal.end(0).split()
+        assert "1235" in words
+        assert "sessions" in words

@@ -20,6 +20,10 @@ class FakeDcs(ScriptedServer):
         self.scans = dict.fromkeys(lists, 0)
         # The times that lists bear; t1, t2 and so on if there are none.
         self.times: list[str] = []
+        # What ShowInstance and ListConfigurations answer with, and the instances that are listed.
+        self.instance: dict[str, Any] = {"instance_id": "i", "cache_mode": "cluster"}
+        self.maxclients: str | None = None
+        self.instances: list[dict[str, Any]] = []
         # Looked at first: gives a step for a request, or None.
         self.first: Callable[[Received], Step | None] = lambda _: None
         self.steps = [self._answer]
@@ -35,6 +39,13 @@ class FakeDcs(ScriptedServer):
         step(connection, request)
 
     def _usual(self, request: Received) -> Step:
+        if request.path.endswith("/instances"):
+            return answer(200, {"instances": self.instances[int(request.query["offset"]) :]})
+        if request.path.endswith("/configs"):
+            limit = {"param_name": "maxclients", "param_value": self.maxclients}
+            return answer(200, {"redis_config": [limit] if self.maxclients else []})
+        if request.path.rpartition("/")[0].endswith("/instances"):
+            return answer(200, self.instance)
         if request.path.endswith("/logical-nodes"):
             nodes = [{"node_id": node, "node_role": "redis-server"} for node in self.lists]
             return answer(200, {"instance_id": "i", "total": len(nodes), "nodes": nodes})

@@ -10,10 +10,10 @@ def main() -> None:
     """Run the command. What a person only looks up is answered before anything is imported."""
     words = sys.argv[1:]
     looked_up = "_DCS_SESSIONS_COMPLETE" not in os.environ
-    if looked_up and words in (["--version"], ["-h"], ["--help"]):
+    if looked_up and words in (["--version"], ["version"], ["-h"], ["--help"], ["help"]):
         from dcs_sessions._cli import _overview
 
-        text = _overview.version() if words == ["--version"] else _overview.overview()
+        text = _overview.version() if "version" in words[0] else _overview.overview()
         sys.stdout.write(f"{text}\n")
         return
     from dcs_sessions._cli._group import run

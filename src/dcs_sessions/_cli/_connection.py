@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
+import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import click
 
+from dcs_sessions._cli import _completion
 from dcs_sessions._cli._console import CommonOption, output_options
+from dcs_sessions._cli._instance import InstanceArgument
 from dcs_sessions._defaults import CALL_SECONDS, WAIT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from dcs_sessions import Auth, Client
     from dcs_sessions._credentials import Found
@@ -43,6 +46,12 @@ class Connection:
     ca_bundle: str | None
     allow_http: bool
     timeout: float | None
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> Connection:
+        """Make one of the parameters of a command."""
+        values: dict[str, Any] = {name.name: params.get(name.name) for name in attrs.fields(cls)}
+        return cls(**values)
 
     @property
     def wait_seconds(self) -> float:
@@ -117,7 +126,31 @@ def _asked_password() -> Auth:
 
 
 class Command(click.Command):
-    """A command whose help has its own options apart from those of every command."""
+    """A command whose help has its own options apart from those of every command.
+
+    INSTANCE may be left out where the environment names one.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; without INSTANCE among them, that of the environment is the first."""
+        default = os.environ.get("DCS_SESSIONS_INSTANCE", "").strip()
+        arguments = [param for param in self.params if isinstance(param, click.Argument)]
+        if default and arguments and isinstance(arguments[0], InstanceArgument):
+            options = [param for param in self.params if not isinstance(param, click.Argument)]
+            # Without arguments, this command leaves the values of all arguments unread.
+            reader = click.Command(self.name, params=options, add_help_option=False)
+            found = reader.make_context(
+                "",
+                list(args),
+                resilient_parsing=True,
+                allow_extra_args=True,
+                ignore_unknown_options=True,
+            ).args
+            needed = sum(param.nargs == 1 and param.required for param in arguments)
+            # An address is neither a name nor an ID.
+            if len(found) < needed or found[0] == "-" or ":" in found[0]:
+                args = [default, *args]
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options in two sections."""
@@ -152,11 +185,12 @@ def connection_options(function: F) -> F:
 
     @functools.wraps(function)
     def run(*args: Any, **rest: Any) -> Any:
-        names = [field.name for field in attrs.fields(Connection)]
-        connection = Connection(**{name: rest.pop(name) for name in names})
+        connection = Connection.of(rest)
+        for field in attrs.fields(Connection):
+            del rest[field.name]
         return function(connection, *args, **rest)
 
-    for option in reversed(_OPTIONS):
+    for option in reversed(OPTIONS):
         run = option(run)
     return run  # type: ignore[return-value]  # the same command, without its first argument
 
@@ -165,12 +199,13 @@ def _option(*names: str, **settings: Any) -> Callable[[Any], Any]:
     return click.option(*names, cls=CommonOption, **settings)
 
 
-_OPTIONS = (
+OPTIONS = (
     _option(
         "--region",
         metavar="ID",
         envvar="DCS_SESSIONS_REGION",
         show_envvar=True,
+        shell_complete=_completion.regions,
         help="Region of the instance, such as cn-north-4.",
     ),
     _option(

@@ -91,18 +91,37 @@ def warn(text: str) -> None:
 
 
 def _say(line: str) -> None:
+    width = None
+    if sys.stderr.isatty():
+        import shutil
+
+        width = shutil.get_terminal_size().columns
     # What a command does, and its exit code, must not depend on somebody reading its remarks.
     with contextlib.suppress(BrokenPipeError):
-        click.echo(line, err=True)
+        click.echo(wrapped(line, width), err=True)
+
+
+def wrapped(text: str, width: int | None) -> str:
+    """Break a line between words where a terminal would break it in the middle of one.
+
+    Args:
+        text: The line.
+        width: Width of the terminal, or None for none.
+    """
+    if width is None or len(text) <= width:
+        return text
+    import textwrap
+
+    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 @contextlib.contextmanager
-def progress(text: str) -> Generator[Callable[[str], None]]:
+def progress(text: str, *, shown: bool = True) -> Generator[Callable[[str], None]]:
     """Show that something goes on, where somebody is looking; gives a function to change the text.
 
     It is gone without a trace afterwards.
     """
-    if is_quiet() or is_debug() or not sys.stderr.isatty():
+    if not shown or is_quiet() or is_debug() or not sys.stderr.isatty():
         yield lambda _: None
         return
     from rich.console import Console

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, cast
 
 import attrs
 
-from dcs_sessions._cli._output import duration, terminal_width, width_of
+from dcs_sessions._cli._output import duration, size, terminal_width, width_of
 from dcs_sessions._cli._printable import printable
 from dcs_sessions._cli._sessions import host_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from dcs_sessions._cli._sessions import Filters
+    from dcs_sessions._cli._filters import Filters
     from dcs_sessions._results import NodeSessions
     from dcs_sessions_api.models import Session
 
@@ -58,7 +58,8 @@ def filter_in_words(filters: Filters) -> str:
             if value:
                 parts.append(f"{words} {' or '.join(map(repr, cast('tuple[object]', value)))}")
         elif value is not None and value is not False:
-            parts.append(words if value is True else f"{words} {duration(value)}")
+            amount = size(value) if field.name == "min_omem" else duration(value)
+            parts.append(words if value is True else f"{words} {amount}")
     return ", ".join(parts)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import traceback
 
 import click
 
 from dcs_sessions import _errors
-from dcs_sessions._cli._console import is_debug
+from dcs_sessions._cli._console import close_stdout, is_debug
 from dcs_sessions._cli._masking import mask
 from dcs_sessions._cli._printable import printable
 from dcs_sessions._cli._signals import Terminated
+from dcs_sessions._errors import DcsSessionsError
 
 REFUSED, USAGE, NOT_AUTHORISED, NOT_FOUND, TIMED_OUT, PARTLY, INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
 
@@ -44,6 +46,8 @@ _ADVICE = {
 }
 
 
+_ABOVE = "Correct what is missing or wrong above, and run it again."
+
 # What the library calls otherwise than the command line does.
 _NAMES = {
     "say allow_http=True": "say --allow-http",
@@ -69,11 +73,59 @@ def what_happened(error: BaseException) -> str:
 
 def what_to_do(error: BaseException) -> str:
     """Say in one line what to do about it."""
+    if isinstance(error, _errors.PermissionDeniedError):
+        permission = re.search(r"\bdcs:\w+:\w+", error.error_msg or "", re.ASCII)
+        if permission is not None:
+            return f"Ask for the permission {permission[0]}."
+    if isinstance(error, _errors.ApiConnectionError):
+        return _about_network(str(error)) or _of_kind(error)
     if isinstance(error, _errors.ApiError):
         advice = _ADVICE.get(error.error_code or "") or error.advice
         if advice is not None:
             advice = advice[0].upper() + advice[1:]
             return advice if advice.endswith(".") or "dcs-sessions" in advice else f"{advice}."
+    return _of_kind(error)
+
+
+def _about_network(text: str) -> str | None:
+    """Name what stands between here and the address that a request went to, if anything does."""
+    address = re.search(r"https?://[^/ ]+", text)
+    if address is None:
+        return None
+    region = re.search(r"//dcs\.([a-z0-9-]+)\.myhuaweicloud\.com", address[0])
+    close = closest_region(region[1]) if region is not None else None
+    if close is not None:
+        return f"Check the region: {close} is close to it."
+    proxy = proxy_of(address[0])
+    if proxy is not None:
+        return f"It goes through the proxy {proxy}, which the environment names: check both."
+    return None
+
+
+def proxy_of(origin: str) -> str | None:
+    """Return the proxy that the environment names for an address, without its login, or None."""
+    from dcs_sessions._transports._environment import proxy_for
+
+    try:
+        proxy = proxy_for(origin)
+    except DcsSessionsError:  # an odd one
+        return None
+    return re.sub(r"//[^/]*@", "//***@", proxy) if proxy else None
+
+
+def closest_region(region: str) -> str | None:
+    """Return the region that was probably meant, if this one is in no list."""
+    import difflib
+
+    from dcs_sessions import _contract
+
+    known = _contract.regions()
+    if region in known:
+        return None
+    return next(iter(difflib.get_close_matches(region, known, n=1, cutoff=0.7)), None)
+
+
+def _of_kind(error: BaseException) -> str:
     for kind, _, advice in _KINDS:
         if isinstance(error, kind):
             return advice
@@ -100,20 +152,32 @@ def report(error: BaseException) -> int:
         return REFUSED
     if isinstance(error, click.UsageError):
         path = "dcs-sessions" if error.ctx is None else error.ctx.command_path
-        code = USAGE
+        # An instance that is not found by its name is no wrong use, and says so itself.
+        code = getattr(error, "code", USAGE)
         happened, advice = error.format_message(), f"See how it is used: {path} --help"
+        if hasattr(error, "code"):
+            advice = "See all of them: dcs-sessions instances"
     elif isinstance(error, click.ClickException):  # of the emulator, which says all in one line
         error.show()
         return error.exit_code
     elif isinstance(error, _errors.DcsSessionsError):
         code = exit_code(error)
         happened, advice = what_happened(error), what_to_do(error)
+    elif isinstance(error, OSError):
+        # Everything else that meets the operating system has an error of its own by now.
+        close_stdout()
+        code = REFUSED
+        happened = f"the output cannot be written: {error.strerror or error}"
+        advice = "Check where the output goes: the disk may be full."
     else:
         code = REFUSED
         happened, advice = f"{type(error).__name__}: {error}", what_to_do(error)
-    click.echo(f"dcs-sessions: {printable(mask(happened))}", err=True)
+    for line in f"dcs-sessions: {mask(happened)}".split("\n"):
+        click.echo(printable(line), err=True)
     context = click.get_current_context(silent=True)
     if context is not None and context.invoked_subcommand == "check":
+        # It would point to itself.
+        advice = advice.replace("See what is used, and from where: dcs-sessions check", _ABOVE)
         advice = advice.replace(": dcs-sessions check", ".")
     click.echo(advice, err=True)
     return code

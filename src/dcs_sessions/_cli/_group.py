@@ -30,6 +30,23 @@ class _Group(click.Group):
         )
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments, those of the connection also where they stand before the command."""
+        return super().parse_args(ctx, _behind_command(args))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command. What is misspelt gets a suggestion."""
+        name = args[0]
+        if name not in _overview.COMMANDS and not ctx.resilient_parsing:
+            import difflib
+
+            close = difflib.get_close_matches(name, _overview.COMMANDS, n=2, cutoff=0.6)
+            hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+            raise click.UsageError(f"No such command {name!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
     def get_help(self, ctx: click.Context) -> str:  # noqa: ARG002
         return _overview.overview()
 
@@ -47,6 +64,31 @@ class _Group(click.Group):
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort
             raise click.exceptions.Exit(_failures.report(error)) from None
         return result
+
+
+def _behind_command(args: list[str]) -> list[str]:
+    """Move options of the connection that stand before the command to where commands take them."""
+    if not args or not args[0].startswith("-") or args[0] in {"-h", "--help", "--version"}:
+        return args
+    from dcs_sessions._cli._connection import command
+
+    # What every command takes, whatever it does.
+    every = command("")(_show_version).params
+    flags = {
+        name: param.is_flag
+        for param in every
+        if isinstance(param, click.Option)
+        for name in param.opts
+    }
+    before: list[str] = []
+    moved: list[str] = []
+    rest = list(args)
+    while rest and rest[0].startswith("-"):
+        name, equals, _ = rest[0].partition("=")
+        width = 1 if name not in flags or flags[name] or equals else 2
+        (moved if name in flags else before).extend(rest[:width])
+        del rest[:width]
+    return [*before, *rest[:1], *moved, *rest[1:]]
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:

@@ -32,20 +32,21 @@ FORMATS = ("table", "json", "jsonl", "csv")
 _FORMULA = re.compile(r"""((?:^|;)[\s"']*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])""")
 _GAP = "  "
 _LEAST_WIDTH = 6
+# The widest that a column of a table in a pipe is made, so that the next one stands below itself.
+_MOST_PADDING = 60
 
 
-def format_option(command: F) -> F:
-    """Add -o."""
-    option = click.option(
+def format_option(*forms: str) -> Callable[[F], F]:
+    """Add -o, with these formats."""
+    return click.option(
         "-o",
         "--output",
         "form",
-        type=click.Choice(FORMATS),
+        type=click.Choice(forms or FORMATS),
         default="table",
         show_default=True,
         help="How to print: for people, or for programs.",
     )
-    return option(command)
 
 
 def print_rows(
@@ -123,6 +124,8 @@ class Column:
         right: Whether the values are numbers.
         end: Whether the end of a value says more than its beginning, where it has to be cut.
         whole: Whether a part of a value is of little use, so that other columns are cut first.
+        drop: Columns with a number above 0 are left out where a table does not fit a terminal, the
+            highest number first.
     """
 
     name: str
@@ -131,6 +134,7 @@ class Column:
     right: bool = False
     end: bool = False
     whole: bool = False
+    drop: int = 0
 
 
 @attrs.frozen
@@ -153,16 +157,26 @@ class Table:
     def lines(self, limit: int | None) -> Iterator[str]:
         """Lay the table out, the heading first, cut to a width if there is a limit."""
         heads = [column.title or column.name for column in self.columns]
-        widths = [
-            max(map(width_of, (head, *(line[index] for line in self.cells))))
-            for index, head in enumerate(heads)
-        ]
-        if limit is not None:
-            widths = _fitted(widths, self.columns, limit)
+        cells = [[width_of(line[index]) for line in self.cells] for index in range(len(heads))]
+        widths = [max(width_of(head), *found, 0) for head, found in zip(heads, cells, strict=True)]
+        kept = list(range(len(heads)))
+        if limit is None:
+            # One long value must not push all others a thousand columns apart.
+            usual = [
+                max((width for width in found if width <= _MOST_PADDING), default=0)
+                for found in cells
+            ]
+            widths = [max(width_of(head), use) for head, use in zip(heads, usual, strict=True)]
+        else:
+            kept = _kept(widths, self.columns, limit)
+            fitted = _fitted([widths[at] for at in kept], [self.columns[at] for at in kept], limit)
+            widths = [0] * len(heads)
+            for at, width in zip(kept, fitted, strict=True):
+                widths[at] = width
         for line in (heads, *self.cells):
             parts = [
-                _padded(text, width, column)
-                for text, width, column in zip(line, widths, self.columns, strict=True)
+                _padded(line[at], widths[at], self.columns[at], cut=limit is not None)
+                for at in kept
             ]
             yield _GAP.join(parts).rstrip()
 
@@ -202,6 +216,25 @@ def width_of(text: str) -> int:
     return cell_len(text)
 
 
+def _kept(widths: Sequence[int], columns: Sequence[Column], limit: int) -> list[int]:
+    """Choose the columns for which there is room, cells cut as far as they may be."""
+    kept = list(range(len(columns)))
+
+    def least() -> int:
+        sizes = [
+            widths[at] if columns[at].right or columns[at].whole else min(widths[at], _LEAST_WIDTH)
+            for at in kept
+        ]
+        return sum(sizes) + len(_GAP) * (len(sizes) - 1)
+
+    while least() > limit:
+        at = max(kept, key=lambda at: columns[at].drop)
+        if not columns[at].drop:
+            break
+        kept.remove(at)
+    return kept
+
+
 def _fitted(widths: list[int], columns: Sequence[Column], width: int) -> list[int]:
     """Take from the widest columns of text until the table fits, or nothing more can be taken."""
     widths = list(widths)
@@ -221,8 +254,10 @@ def _fitted(widths: list[int], columns: Sequence[Column], width: int) -> list[in
     return widths
 
 
-def _padded(text: str, width: int, column: Column) -> str:
+def _padded(text: str, width: int, column: Column, *, cut: bool) -> str:
     missing = width - width_of(text)
+    if missing < 0 and not cut:
+        return text
     if missing < 0:
         from rich.cells import set_cell_size
 

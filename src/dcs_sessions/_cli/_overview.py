@@ -5,6 +5,7 @@ from __future__ import annotations
 # Section -> command -> where it is, and what it does.
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Look": {
+        "instances": ("instances:instances", "List the instances of the project."),
         "query": ("query:query", "List the sessions of an instance."),
         "summary": ("summary:summary", "Count them by host, user, name, and so on."),
     },
@@ -19,6 +20,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "job": ("job:job", "Show a job, or wait for it."),
     },
     "Set up": {
+        "help": ("help:help_", "Show the help of a command."),
+        "version": ("help:version", "Show the version."),
         "check": ("check:check", "Check the connection and the credentials."),
         "completion": ("completion:completion", "Print the completion script of a shell."),
         "emulator": ("emulator:emulator", "Run a local DCS on a real Valkey."),
@@ -39,13 +42,15 @@ Options, which every command has as well:
   --version     Show the version.
   -h, --help    Show this, or the help of a command.
 
+INSTANCE is an ID or an exact name; the default is DCS_SESSIONS_INSTANCE.
+
 Exit codes:
   0 done              3 not authorised     6 partly done: some nodes or
   1 refused, failed   4 not found            sessions failed
   2 wrong use         5 timed out          130 interrupted
 
 Example:
-  dcs-sessions query --region cn-north-4 INSTANCE --min-idle 1h --sort idle"""
+  dcs-sessions query --region cn-north-4 checkout-prod --min-idle 1h"""
 
 
 def overview() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from dcs_sessions import Response
     from dcs_sessions._cli._output import Row
-    from dcs_sessions_api.models import Job, Node
+    from dcs_sessions_api.models import Job, ListedInstance, Node
 
 F = TypeVar("F", bound="Callable[..., Any]")
 T = TypeVar("T")
@@ -33,6 +34,33 @@ _NODE_FIELDS = (
     "node_port",
     "az_code",
     "group_name",
+)
+_INSTANCE_FIELDS = (
+    "name",
+    "instance_id",
+    "status",
+    "type",
+    "engine_version",
+    "address",
+    "size",
+)
+# What the code of a specification begins with -> the type. ListInstances does not tell the type.
+# See https://support.huaweicloud.com/intl/en-us/productdesc-dcs/dcs-pd-0522002.html.
+_TYPES = (
+    (r"redis\.single\..*", "single"),
+    (r"redis\.ha\..*\.p[0-9].*", "ha_rw_split"),
+    (r"redis\.ha\..*", "ha"),
+    (r"redis\.cluster\..*", "cluster"),
+    (r"redis\.proxy\..*", "proxy"),
+)
+INSTANCE_COLUMNS = (
+    Column("name", whole=True),
+    Column("instance_id", title="id", whole=True),
+    Column("status"),
+    Column("type"),
+    Column("engine_version", title="version", drop=2),
+    Column("address", drop=1),
+    Column("size", right=True, drop=3),
 )
 _JOB_FIELDS = ("job_id", "job_type", "status", "begin_time", "end_time", "fail_reason")
 NODE_COLUMNS = tuple(
@@ -53,6 +81,20 @@ def _moment(value: Any) -> str:
 JOB_COLUMNS = tuple(
     Column(name, show=_moment) if name.endswith("_time") else Column(name) for name in _JOB_FIELDS
 )
+
+
+def instance_row(instance: ListedInstance) -> Row:
+    """Give an instance as a row. Type, address and size are made of what the list says."""
+    fields = instance.to_dict()
+    code = str(fields.get("spec_code", ""))
+    fields["type"] = next((name for form, name in _TYPES if re.match(form, code)), None)
+    host = fields.get("ip") or fields.get("domain_name")
+    port = fields.get("port")
+    fields["address"] = f"{host}:{port}" if host and port and "," not in str(host) else host
+    small = fields.get("capacity_minor")
+    capacity = fields.get("capacity") or (f"0{small}" if str(small).startswith(".") else small)
+    fields["size"] = f"{capacity} GB" if capacity else None
+    return _with_first(fields, _INSTANCE_FIELDS)
 
 
 def node_row(node: Node) -> Row:

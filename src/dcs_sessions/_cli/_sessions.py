@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections import Counter
 from contextlib import ExitStack
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import click
 
-from dcs_sessions._cli import _console, _failures
+from dcs_sessions._cli import _completion, _console, _failures
 from dcs_sessions._cli._output import Column, Row, duration, size
 from dcs_sessions._cli._printable import is_missing, printable
 from dcs_sessions._errors import DcsSessionsError
@@ -20,7 +18,7 @@ from dcs_sessions._fields import number_of as number_of
 from dcs_sessions._fields import text_of as text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from dcs_sessions import Client
     from dcs_sessions._results import NodeSessions
@@ -56,6 +54,8 @@ FIELDS = (
 ROW_FIELDS = ("node_id", "list_time", *FIELDS)
 _NUMBERS = ("age", "idle", "sub", "psub", "multi", "qbuf", "qbuf_free", "obl", "oll", "omem")
 _PEOPLE = ("addr", "name", "user", "db", "age", "idle", "cmd", "flags", "omem")
+# What is left out first where a terminal is narrow. Address, name and idle always stay.
+_DROPPED = ("flags", "db", "user", "omem", "age", "cmd", "node_id")
 _SHOWN: dict[str, Column] = {
     **{name: Column(name, right=True) for name in (*_NUMBERS, "id", "fd", "db")},
     **{name: Column(name, whole=True) for name in ("addr", "peer")},
@@ -67,7 +67,13 @@ _SHOWN: dict[str, Column] = {
 def table_columns(names: Sequence[str] | None, nodes: Sequence[str]) -> list[Column]:
     """Give the columns of a table: those that were asked for, or those that people look at."""
     if names is None:
-        names = ("node_id", *_PEOPLE) if len(nodes) > 1 else _PEOPLE
+        chosen = ("node_id", *_PEOPLE) if len(nodes) > 1 else _PEOPLE
+        return [
+            attrs.evolve(column, drop=len(_DROPPED) - _DROPPED.index(column.name))
+            if column.name in _DROPPED
+            else column
+            for column in table_columns(chosen, nodes)
+        ]
     known = {**_SHOWN, "node_id": Column("node_id", title="node", end=True)}
     return [known.get(name, Column(name)) for name in names]
 
@@ -95,119 +101,6 @@ def host_of(address: str) -> str:
     return host.strip("[]") if colon and port.isdecimal() and host else address
 
 
-# Which sessions
-
-
-def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    if value is None:
-        return None
-    match = re.fullmatch(r"([0-9]{1,12})([smhd]?)", value.strip(), re.ASCII)
-    if match is None:
-        msg = f"{value!r} has to be seconds, or like 90s, 15m, 2h, 1d"
-        raise click.BadParameter(msg, ctx, param)
-    return int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
-
-
-@attrs.frozen
-class Filters:
-    """Which sessions are meant. All of what is given has to fit.
-
-    A session that does not say what a filter asks for does not fit.
-
-    Attributes:
-        addr: Globs of which one has to fit the address, with or without its port, or the peer.
-        name: Globs of which one has to fit the name.
-        user: Globs of which one has to fit the user.
-        cmd: Globs of which one has to fit the last command, in any case.
-        min_idle: Seconds, or None.
-        min_age: Seconds, or None.
-        flag: Letters that all have to be among the flags.
-    """
-
-    addr: tuple[str, ...]
-    name: tuple[str, ...]
-    user: tuple[str, ...]
-    cmd: tuple[str, ...]
-    min_idle: int | None
-    min_age: int | None
-    flag: tuple[str, ...]
-
-    def __bool__(self) -> bool:
-        """Tell whether anything is asked for."""
-        return any(value not in ((), None) for value in attrs.astuple(self, recurse=False))
-
-    def __call__(self, session: Session) -> bool:
-        """Tell whether a session is meant."""
-        return (
-            _at_least(session.idle, self.min_idle)
-            and _at_least(session.age, self.min_age)
-            and _fits(self.name, text_of(session.name))
-            and _fits(self.user, text_of(session.user))
-            and _fits([glob.lower() for glob in self.cmd], text_of(session.cmd).lower())
-            and _fits(self.addr, *_addresses(session))
-            and all(letter in text_of(session.flags) for letters in self.flag for letter in letters)
-        )
-
-
-def _addresses(session: Session) -> list[str]:
-    full = [text_of(session.addr), text_of(session.peer)]
-    return [*full, *map(host_of, full)]
-
-
-def _fits(globs: Sequence[str], *texts: str) -> bool:
-    # An IPv6 address is taken as it is: as a glob, its brackets would mean something else.
-    return not globs or any(
-        text == glob or fnmatchcase(text, glob) for text in texts for glob in globs
-    )
-
-
-def _at_least(value: object, least: float | None) -> bool:
-    number = number_of(value)
-    return least is None or (number is not None and number >= least)
-
-
-def filter_options(command: F) -> F:
-    """Add the filters, handed to the command as `filters`."""
-    import functools
-
-    @functools.wraps(command)
-    def run(*args: Any, **rest: Any) -> Any:
-        names = [field.name for field in attrs.fields(Filters)]
-        filters = Filters(**{name: rest.pop(name) for name in names})
-        return command(*args, filters=filters, **rest)
-
-    for option in reversed(
-        (
-            _glob("--addr", "Address, as ip:port or ip."),
-            _glob("--name", "Name that the client gave itself."),
-            _glob("--user", "User."),
-            _glob("--cmd", "Last command."),
-            click.option(
-                "--min-idle",
-                callback=_seconds,
-                metavar="TIME",
-                help="Idle for so long: seconds, or 90s, 15m, 2h, 1d.",
-            ),
-            click.option(
-                "--min-age", callback=_seconds, metavar="TIME", help="Connected for so long."
-            ),
-            click.option(
-                "--flag",
-                multiple=True,
-                metavar="LETTERS",
-                help="Has these flags, such as b for blocked or P for a subscriber.",
-            ),
-        )
-    ):
-        run = option(run)
-    return run  # type: ignore[return-value]  # the same command, with the filters in one argument
-
-
-def _glob(name: str, what: str) -> Callable[[Any], Any]:
-    what = f"{what} A glob; given more than once, one has to fit."
-    return click.option(name, multiple=True, metavar="GLOB", help=what)
-
-
 def node_options(command: F) -> F:
     """Add --node and --cached."""
     for option in (
@@ -219,6 +112,7 @@ def node_options(command: F) -> F:
             "nodes",
             multiple=True,
             metavar="ID",
+            shell_complete=_completion.nodes,
             help="Only this node; may be given more than once.  [default: every node that holds "
             "sessions]",
         ),
@@ -228,6 +122,9 @@ def node_options(command: F) -> F:
 
 
 # Reading them
+
+# Up to how many nodes are spoken of one by one.
+_FEW_NODES = 4
 
 
 @attrs.define
@@ -243,6 +140,7 @@ class Lists:
 
     _warn: Callable[[str], None]
     _pages: Iterable[NodeSessions] = ()
+    _end_reading: Callable[[], None] = lambda: None  # nothing is streamed
     _nodes: dict[str, NodeSessions] = attrs.field(factory=dict[str, "NodeSessions"])
     _counts: Counter[str] = attrs.field(factory=Counter[str])
     failures: list[tuple[str, DcsSessionsError]] = attrs.field(
@@ -271,7 +169,7 @@ class Lists:
     def stream(self, pages: Iterable[NodeSessions], started: Callable[[], None]) -> None:
         """Read pages as their sessions are wanted; call `started` when the first one is there."""
 
-        def noted() -> Iterator[NodeSessions]:
+        def noted() -> Generator[NodeSessions]:
             # What to say of a node that failed waits: if all fail, that is the error.
             failed: list[NodeSessions] = []
             try:
@@ -289,7 +187,12 @@ class Lists:
             if failed and failed[0].error is not None:
                 raise failed[0].error
 
-        self._pages = noted()
+        self._pages = reading = noted()
+        self._end_reading = reading.close
+
+    def close(self) -> None:
+        """End the reading of what is streamed, while the connections are still open."""
+        self._end_reading()
 
     def _add(self, page: NodeSessions) -> None:
         if page.error is None or page.sessions:
@@ -302,8 +205,18 @@ class Lists:
             self._warn(f"node {page.node_id} {what}: {_failures.what_happened(page.error)}")
             self._warn(_failures.what_to_do(page.error))
 
-    def describe(self) -> None:
-        """Print the time of each list, and how many sessions of it have been read."""
+    def describe(self, *, most: int = _FEW_NODES) -> None:
+        """Print the time of each list, and how many sessions of it have been read.
+
+        Args:
+            most: Up to how many nodes have a line each; more have one for all of them.
+        """
+        if len(self.nodes) > most:
+            times = sorted({printable(node.time) for node in self.nodes})
+            when = " to ".join(dict.fromkeys((times[0], times[-1])))
+            total = self._counts.total()
+            _console.note(f"{len(self.nodes)} nodes: lists of {when}, {total} sessions")
+            return
         for node in self.nodes:
             count = self._counts[node.node_id]
             _console.note(f"node {node.node_id}: list of {printable(node.time)}, {count} sessions")

@@ -1,4 +1,4 @@
-"""``dcs-sessions query --watch``: the list again and again, with what came and what went."""
+"""``--watch``: the list again and again, with what came and what went, or the summary."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import itertools
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeVar
 
 import attrs
+import click
 
 from dcs_sessions._cli import _console, _failures
 from dcs_sessions._cli._output import Table, to_json
@@ -27,13 +28,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from dcs_sessions._cli._output import Row
+    from dcs_sessions._cli._report import Report
     from dcs_sessions._cli._sessions import Lists
 
     Read = Callable[[Callable[[str], None]], tuple[Lists, Iterable[Row]]]
 
+T = TypeVar("T")
+
+# The least pause between two looks.
+_REST_SECONDS = 0.1
 # What may be over at the next look. Anything else would stay as it is.
 _PASSING = (ApiConnectionError, ServerError, ThrottledError, JobFailedError, WaitTimeoutError)
 _STYLES = {"+": "green", "-": "red"}
+
+
+class Line(NamedTuple):
+    """A line on the screen, and how it is shown."""
+
+    text: str
+    style: str = ""
 
 
 @attrs.frozen
@@ -90,6 +103,38 @@ def _key(row: Row) -> tuple[str, ...]:
     return tuple(printable(row.get(name)) for name in ("node_id", "id", "addr"))
 
 
+@attrs.define
+class _Pace:
+    """Keeps the interval between two looks, and knows whether it is kept.
+
+    Attributes:
+        seconds: What was asked for.
+        took: Seconds from the look before the last one to the last one, or None.
+    """
+
+    seconds: float
+    took: float | None = None
+    _started: float | None = None
+
+    def start(self) -> None:
+        """Start a look."""
+        now = time.monotonic()
+        if self._started is not None:
+            self.took = now - self._started
+        self._started = now
+
+    def wait(self) -> None:
+        """Wait until the next look is due. The service gets a moment of rest anyway."""
+        due = (self._started or 0.0) + self.seconds - time.monotonic()
+        time.sleep(max(due, min(self.seconds, _REST_SECONDS)))
+
+    def __str__(self) -> str:
+        """Return how often there is a look."""
+        if self.took is None or self.took <= self.seconds * 1.1 + _REST_SECONDS:
+            return f"every {self.seconds:g} s"
+        return f"every {self.took:.1f} s, since a look takes longer than {self.seconds:g} s"
+
+
 def watch(
     read: Read,
     instance_id: str,
@@ -110,28 +155,86 @@ def watch(
         marks += ["+" if _key(row) in look.came else " " for row in rows[len(look.went) :]]
         return zip(marks, table.lines(width), strict=True)
 
+    def print_lines(look: _Look) -> None:
+        _say(look.remarks)
+        _console.note(_head(look))
+        for mark, line in lines(look, None):
+            sys.stdout.write(f"{mark} {line}".rstrip() + "\n")
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+
+    def frame(look: _Look, width: int) -> list[Line]:
+        shown = [Line(_head(look), "bold")]
+        shown += [Line(printable(remark), "yellow") for remark in look.remarks]
+        for index, (mark, line) in enumerate(lines(look, width - 2)):
+            shown.append(Line(f"{mark} {line}", _STYLES.get(mark, "" if index else "bold")))
+        return shown
+
     if form == "jsonl":
-        while True:
-            _print_changes(watcher.look(), columns)
-            time.sleep(seconds)
+        _in_pipe(watcher.look, seconds, lambda look: _print_changes(look, columns))
     if not sys.stdout.isatty():
-        while True:
-            look = watcher.look()
-            _say(look.remarks)
-            _console.note(_head(look))
-            for mark, line in lines(look, None):
-                sys.stdout.write(f"{mark} {line}".rstrip() + "\n")
+        _in_pipe(watcher.look, seconds, print_lines)
+    _on_screen(watcher.look, seconds, f"of {printable(instance_id)}", frame)
+
+
+def watch_report(
+    read: Callable[[Callable[[str], None]], tuple[Lists, Report]], seconds: float
+) -> NoReturn:
+    """Summarize every so many seconds, until it is interrupted."""
+    from dcs_sessions._cli._report import bar_block, print_report, report_lines
+
+    last: list[Line] = []
+    block = bar_block()
+
+    def look() -> tuple[Report | None, list[str]]:
+        remarks: list[str] = []
+        try:
+            _, report = read(remarks.append)
+        except _PASSING as error:
+            return None, [_failures.what_happened(error), _failures.what_to_do(error)]
+        return report, remarks
+
+    def print_all(found: tuple[Report | None, list[str]]) -> None:
+        report, remarks = found
+        _say(remarks)
+        if report is not None:
+            print_report(report)
             sys.stdout.write("\n")
             sys.stdout.flush()
-            time.sleep(seconds)
-    _on_screen(watcher, instance_id, seconds, lines)
+
+    def frame(found: tuple[Report | None, list[str]], width: int) -> list[Line]:
+        report, remarks = found
+        if report is not None:
+            lines = report_lines(report, width, block)
+            last[:] = [Line(line, "bold" if is_title else "") for line, is_title in lines]
+        return [*last[:1], *(Line(printable(remark), "yellow") for remark in remarks), *last[1:]]
+
+    if not sys.stdout.isatty():
+        _in_pipe(look, seconds, print_all)
+    _on_screen(look, seconds, "summary", frame)
+
+
+def _in_pipe(look: Callable[[], T], seconds: float, show: Callable[[T], None]) -> NoReturn:
+    """Look and print again and again."""
+    pace = _Pace(seconds)
+    said = ""
+    try:
+        while True:
+            pace.start()
+            show(look())
+            if pace.took is not None and str(pace) != said and "since" in str(pace) and not said:
+                said = str(pace)
+                _console.note(f"Looking {said}.")
+            pace.wait()
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(0) from None
 
 
 def _on_screen(
-    watcher: _Watcher,
-    instance_id: str,
+    look: Callable[[], T],
     seconds: float,
-    lines: Callable[[_Look, int | None], Iterable[tuple[str, str]]],
+    subject: str,
+    frame: Callable[[T, int], Sequence[Line]],
 ) -> NoReturn:
     from rich.console import Console
     from rich.live import Live
@@ -139,25 +242,33 @@ def _on_screen(
 
     # Ended by another way than Ctrl-C, it has to leave the terminal as it was, too.
     signal.signal(signal.SIGTERM, _on_sigterm)
-    footing = f"of {printable(instance_id)}, every {seconds:g} s, Ctrl-C ends"
     console = Console(highlight=False)
-    with Live(Text("Querying ..."), console=console, screen=True, auto_refresh=False) as live:
-        while True:
-            look = watcher.look()
-            width, height = console.size
-            shown = [Text(_head(look), style="bold"), Text(footing, style="dim")]
-            shown += [Text(printable(remark), style="yellow") for remark in look.remarks]
-            table = list(lines(look, width - 2))
-            room = max(0, height - len(shown) - 1)
-            for index, (mark, line) in enumerate(table[:room]):
-                style = _STYLES.get(mark, "" if index else "bold")
-                shown.append(Text(f"{mark} {line}", style=style))
-            if len(table) > room:
-                shown.append(Text(f"  ... {len(table) - room} more", style="dim"))
-            for text in shown:
-                text.truncate(width, overflow="ellipsis")
-            live.update(Text("\n").join(shown), refresh=True)
-            time.sleep(seconds)
+    pace = _Pace(seconds)
+    last: Text | None = None
+    try:
+        with Live(Text("Querying ..."), console=console, screen=True, auto_refresh=False) as live:
+            while True:
+                pace.start()
+                found = look()
+                width, height = console.size
+                title, *rest = frame(found, width)
+                footing = Line(f"{subject}, {pace}, Ctrl-C ends", "dim")
+                shown = [title, footing, *rest]
+                if len(shown) > height:
+                    more = len(shown) - height + 1
+                    shown = [*shown[: height - 1], Line(f"  ... {more} more", "dim")]
+                texts = [Text(line.text, style=line.style) for line in shown]
+                for text in texts:
+                    text.truncate(width, overflow="ellipsis")
+                last = Text("\n").join(texts)
+                live.update(last, refresh=True)
+                pace.wait()
+    except KeyboardInterrupt:
+        if last is None:
+            raise
+        # The screen of before is back; what was seen last stays on it.
+        console.print(last)
+        raise click.exceptions.Exit(0) from None
 
 
 def _on_sigterm(*_: object) -> NoReturn:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @command("job")
 @click.argument("job_id", metavar="JOB")
 @click.option("--wait", is_flag=True, help="Wait until it has ended.")
-@format_option
+@format_option()
 @raw_option
 def job(connection: Connection, job_id: str, form: str, *, wait: bool, raw: bool) -> None:
     """Show the state of a JOB: ShowJobInfo.

@@ -18,6 +18,8 @@ from dcs_sessions._cli._ending import (
     overview,
     total_line,
 )
+from dcs_sessions._cli._filters import Filters, filter_options
+from dcs_sessions._cli._instance import find_instance, instance_argument
 from dcs_sessions._cli._named import key_of, read_named
 from dcs_sessions._cli._output import (
     Column,
@@ -29,8 +31,6 @@ from dcs_sessions._cli._output import (
 )
 from dcs_sessions._cli._printable import is_missing
 from dcs_sessions._cli._sessions import (
-    Filters,
-    filter_options,
     query_lists,
     text_of,
 )
@@ -103,7 +103,7 @@ class _Victim:
 
 
 @command("kill")
-@click.argument("instance_id", metavar="INSTANCE")
+@instance_argument
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
 @click.option(
     "--node",
@@ -116,7 +116,7 @@ class _Victim:
 @filter_options
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would be ended.")
-@format_option
+@format_option()
 def kill(
     connection: Connection,
     instance_id: str,
@@ -164,6 +164,7 @@ def kill(
         _console.note("Standard input names no session: nothing was done.")
         return
     with connection.client() as client:
+        instance_id = find_instance(client, instance_id)
 
         def look(node_ids: Sequence[str]) -> Lists:
             seconds = connection.wait_seconds

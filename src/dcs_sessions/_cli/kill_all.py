@@ -10,6 +10,7 @@ import click
 from dcs_sessions._cli import _console, _failures, _signals
 from dcs_sessions._cli._connection import command
 from dcs_sessions._cli._ending import counted, overview, still_there
+from dcs_sessions._cli._instance import find_instance, instance_argument
 from dcs_sessions._cli._output import Column, format_option, print_rows
 from dcs_sessions._cli._sessions import query_lists
 from dcs_sessions._errors import DcsSessionsError
@@ -34,10 +35,10 @@ _COLUMNS = (
 
 
 @command("kill-all")
-@click.argument("instance_id", metavar="INSTANCE")
+@instance_argument
 @click.option("--node", "node_id", metavar="ID", help="Only this node.  [default: all nodes]")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for the instance's ID.")
-@format_option
+@format_option()
 def kill_all(
     connection: Connection, instance_id: str, node_id: str | None, form: str, *, yes: bool
 ) -> None:
@@ -55,6 +56,7 @@ def kill_all(
       dcs-sessions kill-all INSTANCE --node NODE
     """  # noqa: D301 - click wants the character
     with connection.client() as client:
+        given, instance_id = instance_id, find_instance(client, instance_id)
         nodes = [] if node_id is None else [node_id]
 
         def look() -> Lists:
@@ -70,7 +72,7 @@ def kill_all(
             raise
         _show_overview(instance_id, before, is_asked=not yes)
         if not yes:
-            _ask(instance_id, node_id, before)
+            _ask({given, instance_id}, node_id, before)
         rows: list[Row] = [
             {"node_id": node.node_id, "result": "unknown", "sessions": len(node.sessions)}
             for node in before.nodes
@@ -99,14 +101,14 @@ def _show_overview(instance_id: str, before: Lists, *, is_asked: bool) -> None:
             _console.note(line)
 
 
-def _ask(instance_id: str, node_id: str | None, before: Lists) -> None:
+def _ask(names: set[str], node_id: str | None, before: Lists) -> None:
     count = sum(len(node.sessions) for node in before.nodes)
     where = "" if node_id is None else f" on node {node_id}"
     if before.failures:
         where += f", and those of {len(before.failures)} nodes that could not be queried"
     what = "1 session" if count == 1 else f"all {count:,} sessions"
     question = f"This ends {what}{where}. Type the ID of the instance to go on"
-    if click.prompt(question, err=True).strip() != instance_id:
+    if click.prompt(question, err=True).strip() not in names:
         click.echo("This is not the ID of the instance.", err=True)
         raise click.Abort
 

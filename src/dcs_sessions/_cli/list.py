@@ -8,6 +8,7 @@ import click
 
 from dcs_sessions._cli import _console
 from dcs_sessions._cli._connection import command
+from dcs_sessions._cli._instance import find_instance, instance_argument
 from dcs_sessions._cli._output import format_option, print_rows
 from dcs_sessions._cli._records import print_raw, raw_option
 from dcs_sessions._cli._sessions import csv_columns, row_of, table_columns
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @command("list")
-@click.argument("instance_id", metavar="INSTANCE")
+@instance_argument
 @click.argument("node_id", metavar="NODE")
 @click.option("--offset", type=int, default=0, show_default=True, help="Sessions to skip.")
 @click.option(
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--addr", metavar="ADDRESS", help="Only sessions with this address, ip:port.")
 @click.option("--sort", metavar="FIELD", help="Field to sort by.")
 @click.option("--order", type=click.Choice(["asc", "desc"]), help="Direction to sort in.")
-@format_option
+@format_option()
 @raw_option
 def list_(
     connection: Connection,
@@ -53,6 +54,7 @@ def list_(
       dcs-sessions list INSTANCE NODE --limit 100 --sort idle
     """  # noqa: D301 - click wants the character
     with connection.client() as client:
+        instance_id = find_instance(client, instance_id)
 
         def call() -> Response[SessionPage]:
             return client.raw.list_sessions(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
 from dcs_sessions._cli._connection import command
+from dcs_sessions._cli._instance import find_instance, instance_argument
 from dcs_sessions._cli._output import format_option, print_rows
 from dcs_sessions._cli._records import NODE_COLUMNS, node_row, print_raw, raw_option
 
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @command("nodes")
-@click.argument("instance_id", metavar="INSTANCE")
-@format_option
+@instance_argument
+@format_option()
 @raw_option
 def nodes(connection: Connection, instance_id: str, form: str, *, raw: bool) -> None:
     """List the nodes of INSTANCE: ShowNodesInformation.
@@ -29,6 +28,7 @@ def nodes(connection: Connection, instance_id: str, form: str, *, raw: bool) -> 
       dcs-sessions nodes INSTANCE
     """  # noqa: D301 - click wants the character
     with connection.client() as client:
+        instance_id = find_instance(client, instance_id)
         if raw:
             print_raw(lambda: client.raw.list_nodes(instance_id))
         else:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dcs_sessions._cli import _completion, _console
 from dcs_sessions._cli._connection import command
+from dcs_sessions._cli._filters import Filters, filter_options
+from dcs_sessions._cli._instance import find_instance, instance_argument
 from dcs_sessions._cli._output import format_option, print_rows
 from dcs_sessions._cli._sessions import (
     ROW_FIELDS,
-    Filters,
     csv_columns,
-    filter_options,
     node_options,
     number_of,
     query_lists,
@@ -45,10 +46,16 @@ def _columns(
 
 
 @command("query")
-@click.argument("instance_id", metavar="INSTANCE")
+@instance_argument
 @node_options
 @filter_options
-@click.option("--columns", metavar="A,B,...", callback=_columns, help="Print these fields only.")
+@click.option(
+    "--columns",
+    metavar="A,B,...",
+    callback=_columns,
+    shell_complete=_completion.columns,
+    help="Print these fields only.",
+)
 @click.option("--sort", type=click.Choice(ROW_FIELDS), metavar="FIELD", help="Sort by this field.")
 @click.option(
     "--order",
@@ -66,7 +73,7 @@ def _columns(
     "With -o jsonl: the list once, and then what changed; the field `change` is present, came or "
     "went.",
 )
-@format_option
+@format_option()
 def query(
     connection: Connection,
     instance_id: str,
@@ -106,6 +113,7 @@ def query(
             raise click.UsageError(msg)
     held = form == "table" or sort is not None or watch is not None
     with connection.client() as client:
+        instance_id = find_instance(client, instance_id)
 
         def read(warn: Callable[[str], None] | None = None) -> tuple[Lists, Iterable[Row]]:
             lists = query_lists(
@@ -128,9 +136,9 @@ def query(
             from dcs_sessions._cli import _watch
 
             _watch.watch(read, instance_id, watch, form, columns, limit)
-        lists, rows = read()
-        if limit is not None:
-            rows = itertools.islice(rows, limit)
+        lists, found = read()
+        every = iter(found)
+        rows = every if limit is None else itertools.islice(every, limit)
         if held:
             lists.describe()
         shown = (
@@ -139,6 +147,12 @@ def query(
             else csv_columns(columns)
         )
         print_rows(rows, form, shown, chosen=columns is not None)
+        if limit is not None:
+            # What is held can be counted; what is streamed would have to be read.
+            more = sum(1 for _ in every) if held else int(next(every, None) is not None)
+            if more:
+                _console.note(f"There are {f'{more:,} ' if held else ''}more: see --limit.")
+        lists.close()
         if not held:
             lists.describe()
         lists.end()

@@ -9,6 +9,7 @@ import click
 
 from dcs_sessions._cli._connection import command
 from dcs_sessions._cli._console import reader_may_leave
+from dcs_sessions._cli._instance import find_instance, instance_argument
 from dcs_sessions._cli._printable import printable
 from dcs_sessions._cli._records import print_raw, raw_option
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @command("scan")
-@click.argument("instance_id", metavar="INSTANCE")
+@instance_argument
 @click.argument("node_id", metavar="NODE")
 @click.option(
     "--clean-cache",
@@ -37,6 +38,7 @@ def scan(
       dcs-sessions job --wait "$(dcs-sessions scan INSTANCE NODE --clean-cache)"
     """  # noqa: D301 - click wants the character
     with connection.client() as client:
+        instance_id = find_instance(client, instance_id)
         if raw:
             print_raw(
                 lambda: client.raw.scan_sessions(instance_id, node_id, clean_cache=clean_cache)

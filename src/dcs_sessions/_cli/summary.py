@@ -10,136 +10,200 @@ import click
 
 from dcs_sessions._cli import _console
 from dcs_sessions._cli._connection import command
-from dcs_sessions._cli._output import (
-    Column,
-    Table,
-    print_table,
-    print_title,
-    terminal_width,
-    width_of,
-)
-from dcs_sessions._cli._sessions import Filters, filter_options, node_options, query_lists
-from dcs_sessions._cli._statistics import Statistics
+from dcs_sessions._cli._filters import Filters, filter_options
+from dcs_sessions._cli._instance import find_instance, instance_argument
+from dcs_sessions._cli._output import FORMATS, Column, format_option, print_rows
+from dcs_sessions._cli._report import Report, about, print_report
+from dcs_sessions._cli._sessions import node_options, query_lists
+from dcs_sessions._cli._statistics import FIELDS, TOP, USUAL, Statistics
 
 if TYPE_CHECKING:
-    from dcs_sessions._cli._connection import Connection
-    from dcs_sessions._cli._statistics import Bars
+    from collections.abc import Callable
 
-_BAR = 40
-_LEAST_BAR = 10
-# What count, share and gaps take at the most.
-_NUMBERS = 20
+    from dcs_sessions._cli._connection import Connection
+    from dcs_sessions._cli._sessions import Lists
+    from dcs_sessions._cli._statistics import Group
+
+# What there is in CSV, in an order that stays.
+_COLUMNS = tuple(
+    Column(name)
+    for name in (
+        "group",
+        "instance_id",
+        "node_id",
+        "host",
+        "name",
+        "cmd",
+        "user",
+        "db",
+        "idle",
+        "count",
+        "limit",
+        "filters",
+    )
+)
+
+
+def _groups(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[Group, ...]:
+    groups: list[Group] = []
+    for value in values:
+        group = tuple(name.strip() for name in value.split(","))
+        unknown = [name for name in group if name not in FIELDS]
+        if unknown or len(set(group)) < len(group):
+            problem = f"no field {unknown[0]!r}" if unknown else "a field stands twice"
+            msg = f"{problem}; there are {', '.join(FIELDS)}"
+            raise click.BadParameter(msg, ctx, param)
+        groups.append(group)
+    return tuple(dict.fromkeys(groups)) or USUAL
 
 
 @command("summary")
-@click.argument("instance_id", metavar="INSTANCE")
+@instance_argument
 @node_options
 @filter_options
 @click.option(
+    "--by",
+    "groups",
+    multiple=True,
+    metavar="A[,B...]",
+    callback=_groups,
+    help="Count by this field only, or by several at once: host, name, cmd, user, db, idle, node. "
+    "May be given more than once.",
+)
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    metavar="N",
+    help=f"How many values of each to show.  [default: {TOP}; with -o json, jsonl, csv all]",
+)
+@click.option(
     "--html",
     metavar="FILE",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Write a page with charts as well. It is one file and asks nothing of the network.",
+    type=click.Path(dir_okay=False, writable=True, allow_dash=True, path_type=Path),
+    help="Write a page with charts as well, or instead to standard output with -. It is one file "
+    "and asks nothing of the network.",
 )
+@click.option(
+    "--watch",
+    type=click.FloatRange(0.1, 86400),
+    metavar="SECONDS",
+    help="Count again every so often. Ctrl-C ends it.",
+)
+@format_option(*FORMATS, "openmetrics")
 def summary(
     connection: Connection,
     instance_id: str,
     nodes: tuple[str, ...],
     html: Path | None,
+    form: str,
+    groups: tuple[Group, ...],
+    top: int | None,
+    watch: float | None,
     *,
     cached: bool,
     filters: Filters,
 ) -> None:
     """Count the sessions of INSTANCE by client host, user, name, last command and database.
 
-    Also how long they have been idle, and the ten with the most output memory.
+    First how many connections there are, of how many that are accepted, and on which node; where
+    filters are given, how many of them fit. Then how long they have been idle, and the ten with the
+    most output memory.
+
+    With -o openmetrics, for a file that the textfile collector of node_exporter reads.
 
     \b
     Examples:
-      dcs-sessions summary INSTANCE
+      dcs-sessions summary checkout-prod
+      dcs-sessions summary INSTANCE --by host,name --top 5
       dcs-sessions summary INSTANCE --min-idle 1h --html incident.html
     """  # noqa: D301 - click wants the character
-    if html is not None and not html.parent.is_dir():
+    if html is not None and str(html) != "-" and not html.parent.is_dir():
         msg = f"--html: {html}: there is no such folder"
         raise click.UsageError(msg)
-    statistics = Statistics()
+    if html is not None and (watch is not None or form != "table"):
+        msg = "--html goes neither with --watch nor with -o"
+        raise click.UsageError(msg)
+    if watch is not None and (form != "table" or cached):
+        msg = "--watch goes with -o table, and not with --cached"
+        raise click.UsageError(msg)
     with connection.client() as client:
-        lists = query_lists(
-            client,
-            instance_id,
-            nodes,
-            fresh=not cached,
-            held=False,
-            seconds=connection.wait_seconds,
-        )
-        with _console.progress("Reading the lists"):
-            statistics.add((node, session) for node, session in lists if filters(session))
-    lists.describe()
-    if html is not None:
-        from dcs_sessions._cli._page import page
+        instance_id = find_instance(client, instance_id)
+        name, limit, passes_through = about(client, instance_id)
 
-        text = page(instance_id, lists, statistics)
-        try:
-            html.write_text(text, "utf-8")
-        except OSError as error:
-            msg = f"--html: {html}: {error.strerror}"
-            raise click.UsageError(msg) from None
-        _console.note(f"Wrote {html}.")
-    with _console.reader_may_leave():
-        _print(statistics)
+        def read(warn: Callable[[str], None] | None = None) -> tuple[Lists, Report]:
+            statistics = Statistics(groups, top or TOP)
+            lists = query_lists(
+                client,
+                instance_id,
+                nodes,
+                fresh=not cached,
+                held=False,
+                seconds=connection.wait_seconds,
+                # The progress is told here, node by node.
+                warn=warn or _console.warn,
+            )
+            doing = f"Querying the nodes of {name or instance_id}"
+            with _console.progress(doing, shown=warn is None) as say:
+                known = 0
+                for node, session in lists:
+                    statistics.add(node, session, filters)
+                    if len(lists.nodes) > known:
+                        known = len(lists.nodes)
+                        say(f"{doing}: {known} read, {statistics.everything:,} sessions")
+            failed = list(dict.fromkeys(node_id for node_id, _ in lists.failures))
+            read_nodes = [node.node_id for node in lists.nodes if node.node_id not in failed]
+            report = Report(
+                instance_id,
+                name,
+                limit,
+                passes_through,
+                filters,
+                statistics,
+                read_nodes,
+                failed,
+                whole=not nodes,
+            )
+            return lists, report
+
+        if watch is not None:
+            from dcs_sessions._cli import _watch
+
+            _watch.watch_report(read, watch)
+        lists, report = read()
+    lists.describe(most=0)
+    if html is not None:
+        _write_page(html, lists, report)
+    if str(html) != "-":
+        with _console.reader_may_leave():
+            _print(report, form, top)
     lists.end()
 
 
-def _print(statistics: Statistics) -> None:
-    print_title(f"{statistics.total:,} sessions")
-    for chart in statistics.charts():
-        sys.stdout.write("\n")
-        print_title(chart.title)
-        _print_bars(chart, statistics.total)
-    heaviest = statistics.heaviest()
-    if heaviest:
-        sys.stdout.write("\n")
-        print_title("Most output memory")
-        right = ("output memory", "idle")
-        columns = [
-            Column(name, right=name in right, end=name == "node", whole=name == "address")
-            for name in heaviest[0]
-        ]
-        print_table(Table.of(heaviest, columns))
+def _print(report: Report, form: str, top: int | None) -> None:
+    if form == "openmetrics":
+        from dcs_sessions._cli import _metrics
+
+        for line in _metrics.lines(report, top or TOP):
+            sys.stdout.write(f"{line}\n")
+    elif form == "table":
+        print_report(report)
+    else:
+        print_rows(report.rows(top), form, _COLUMNS)
 
 
-def _print_bars(chart: Bars, total: int) -> None:
-    encoding = sys.stdout.encoding.lower().replace("-", "")
-    block = "█" if encoding.startswith("utf") else "#"
-    terminal = sys.stdout.isatty()
-    longest = max((count for _, count in chart.bars), default=0) or 1
-    cells = _BAR
-    if terminal:
-        # A bar that is cut off would say something else.
-        label = min(
-            max((width_of(label) for label, _ in chart.bars), default=0), terminal_width() // 2
-        )
-        cells = min(_BAR, max(_LEAST_BAR, terminal_width() - label - _NUMBERS))
-    table = Table(
-        [Column("label"), Column("count", right=True), Column("share", right=True), Column("bar")],
-        [
-            [
-                label,
-                str(count),
-                f"{count / (total or 1):.0%}",
-                block * _cells(count, longest, cells),
-            ]
-            for label, count in chart.bars
-        ],
-    )
-    lines = table.lines(terminal_width() if terminal else None)
-    next(lines)
-    for line in lines:
-        sys.stdout.write(f"{line}\n")
-    if chart.rest:
-        sys.stdout.write(f"{chart.rest}\n")
+def _write_page(html: Path, lists: Lists, report: Report) -> None:
+    from dcs_sessions._cli._page import page
 
-
-def _cells(count: int, longest: int, cells: int) -> int:
-    """Give the length of a bar. What is there at all is seen."""
-    return max(1, round(cells * count / longest)) if count else 0
+    text = page(lists, report)
+    if str(html) == "-":
+        with _console.reader_may_leave():
+            sys.stdout.write(text)
+        return
+    try:
+        html.write_text(text, "utf-8")
+    except OSError as error:
+        msg = f"--html: {html}: {error.strerror}"
+        raise click.UsageError(msg) from None
+    _console.note(f"Wrote {html}.")

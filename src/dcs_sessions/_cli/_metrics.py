@@ -1,0 +1,71 @@
+"""A summary as metrics, for the textfile collector of node_exporter.
+
+The format is that of https://prometheus.io/docs/specs/om/open_metrics_spec/, which that of
+Prometheus is a part of: the collector takes the last line for a comment.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from dcs_sessions._cli._report import Report
+
+_ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+
+def lines(report: Report, top: int) -> Iterator[str]:
+    """Write the metrics. Each group has its most frequent values only, and the rest as one."""
+    same = {"instance_id": report.instance_id, "instance_name": report.name}
+    statistics = report.statistics
+
+    yield from _family(
+        "dcs_connections",
+        "Connections of a node.",
+        (({**same, "node": node}, count) for node, count in report.by_node()),
+    )
+    if report.limit.node is not None:
+        yield from _family(
+            "dcs_connections_limit",
+            "Connections that a node accepts.",
+            (({**same, "node": node}, report.limit.node) for node, _ in report.by_node()),
+        )
+    if report.limit.instance is not None:
+        yield from _family(
+            "dcs_instance_connections_limit",
+            "Connections that the instance accepts.",
+            [(same, report.limit.instance)],
+        )
+    yield from _family(
+        "dcs_node_up",
+        "Whether the sessions of a node could be listed.",
+        [
+            *(({**same, "node": node}, 1) for node, _ in report.by_node()),
+            *(({**same, "node": node}, 0) for node in report.failed),
+        ],
+    )
+    yield from _family("dcs_sessions", "Sessions that fit the filters.", [(same, statistics.total)])
+    for group in statistics.groups:
+        ranked = statistics.ranked(group)
+        samples = [(dict(zip(group, values, strict=True)), n) for values, n in ranked[:top]]
+        rest = sum(count for _, count in ranked[top:])
+        if rest:
+            samples.append((dict.fromkeys(group, "(others)"), rest))
+        yield from _family(
+            f"dcs_sessions_by_{'_'.join(group)}",
+            f"Sessions that fit the filters, by {', '.join(group)}.",
+            (({**same, **labels}, count) for labels, count in samples),
+        )
+    yield "# EOF"
+
+
+def _family(
+    name: str, what: str, samples: Iterable[tuple[Mapping[str, str], int]]
+) -> Iterator[str]:
+    yield f"# TYPE {name} gauge"
+    yield f"# HELP {name} {what}"
+    for labels, value in samples:
+        text = ",".join(f'{key}="{label.translate(_ESCAPED)}"' for key, label in labels.items())
+        yield f"{name}{{{text}}} {value}"

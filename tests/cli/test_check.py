@@ -1,0 +1,114 @@
+"""`check`, and what commands say of the network and of permissions that are missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import valkey
+
+from dcs_sessions.emulator import READONLY_TOKEN, Emulator
+from support.command import Cli
+from support.fake import FakeDcs
+from support.scripted import answer
+
+
+def test_a_node_that_is_down_is_not_good(tmp_path: Path) -> None:
+    with Emulator(nodes=2) as dcs:
+        cli = Cli(
+            tmp_path,
+            DCS_SESSIONS_ENDPOINT=dcs.endpoint,
+            DCS_SESSIONS_TOKEN=dcs.token,
+            HUAWEICLOUD_SDK_PROJECT_ID=dcs.project_id,
+        )
+        assert cli("check", "dcs-emulator").stdout.endswith("Result:      good\n")
+        with valkey.Valkey.from_url(dcs.redis_urls[1]) as server:
+            server.shutdown(nosave=True)
+        lines = cli("check", "dcs-emulator", code=6).stdout.splitlines()
+    assert f"             node {dcs.node_ids[1]} is Inactive" in lines
+    assert lines[-1] == (
+        "Result:      1 nodes are not active: their sessions cannot be seen or ended"
+    )
+
+
+def test_whether_ending_is_allowed(cli: Cli, own: Emulator) -> None:
+    assert "Ending:      allowed\n" in cli("check", own.instance_id).stdout
+    lines = cli.with_env(DCS_SESSIONS_TOKEN=READONLY_TOKEN)("check", own.instance_id).stdout
+    *_, ending, result = lines.splitlines()
+    assert ending.startswith("Ending:      not allowed: 403 DCS.2007 Policy does not allow dcs:")
+    assert result == "Result:      good for looking; ending sessions is not allowed"
+
+
+def test_asking_whether_ending_is_allowed_can_end_nobody(fake: FakeDcs, fake_cli: Cli) -> None:
+    fake.first = lambda request: (
+        answer(500, {"error_code": "DCS.5000", "error_msg": "x"})
+        if request.path.endswith("/kill")
+        else None
+    )
+    assert "Ending:      not known\n" in fake_cli("check", "i").stdout
+    assert fake.killed == [("0" * 32, ["192.0.2.1:1"])]
+
+
+def test_without_credentials_it_says_so(cli: Cli) -> None:
+    proxy = {"HTTP_PROXY": "http://127.0.0.1:1", "NO_PROXY": ""}
+    bare = cli.with_env(DCS_SESSIONS_TOKEN=None, **proxy)
+    done = bare("check", "--timeout", "1", code=2)
+    assert done.stdout.startswith(
+        "Credentials: none in the environment, nor in ~/.huaweicloud/credentials\n"
+    )
+    assert "***" not in done.stdout
+
+
+def test_it_does_not_point_to_itself(cli: Cli) -> None:
+    done = cli.with_env(DCS_SESSIONS_ENDPOINT=None)("check", code=2)
+    assert done.stderr.splitlines()[1] == (
+        "Correct what is missing or wrong above, and run it again."
+    )
+    assert "dcs-sessions check" not in done.stderr
+    assert (
+        "dcs-sessions check"
+        in cli.with_env(DCS_SESSIONS_ENDPOINT=None)("nodes", "i", code=2).stderr
+    )
+
+
+PROXY = "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize("command", [("check",), ("nodes", "i"), ("query", "i")])
+def test_the_proxy_in_use_is_named(cli: Cli, command: tuple[str, ...]) -> None:
+    through = cli.with_env(
+        DCS_SESSIONS_ENDPOINT=None,
+        DCS_SESSIONS_REGION="cn-north-4",
+        HTTPS_PROXY="http://somebody:secret@127.0.0.1:9",
+    )
+    done = through(*command, "--timeout", "1", code=1)
+    assert "http://***@127.0.0.1:9" in done.stderr
+    assert ("Proxy:       http://***@127.0.0.1:9" in done.stdout) is (command == ("check",))
+    assert "secret" not in done.stdout + done.stderr
+
+
+def test_no_proxy_is_named_where_none_is_used(cli: Cli, own: Emulator) -> None:
+    through = cli.with_env(HTTP_PROXY=PROXY, NO_PROXY="127.0.0.1")
+    assert "Proxy:" not in through("check").stdout
+    port = urlsplit(own.endpoint).port
+    assert port != 9
+
+
+def test_a_misspelt_region_gets_a_suggestion(cli: Cli) -> None:
+    nowhere = cli.with_env(DCS_SESSIONS_ENDPOINT=None, HTTPS_PROXY=PROXY)
+    done = nowhere("check", "--region", "cn-nroth-4", "--timeout", "1", code=1)
+    assert "not in the list of regions; did you mean cn-north-4?" in done.stdout
+    for command in (("check",), ("nodes", "i")):
+        done = nowhere(*command, "--region", "cn-nroth-4", "--timeout", "1", code=1)
+        assert done.stderr.splitlines()[1] == "Check the region: cn-north-4 is close to it."
+    done = nowhere("check", "--region", "xx-new-1", "--timeout", "1", code=1)
+    assert "did you mean" not in done.stdout
+
+
+def test_advice_names_the_permission_that_is_missing(fake: FakeDcs, fake_cli: Cli) -> None:
+    message = "Policy does not allow dcs:instance:get to be performed."
+    fake.first = lambda _: answer(403, {"error_code": "DCS.2007", "error_msg": message})
+    done = fake_cli("nodes", "i", code=3)
+    assert done.stderr.splitlines()[1] == "Ask for the permission dcs:instance:get."
+    assert "clients" not in done.stderr
