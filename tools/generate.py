@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CONFIG = ROOT / "generator-config.yaml"
+# The generator's own template for the models imports all of them at once.
+TEMPLATES = ROOT / "tools" / "templates"
 OUTPUT = ROOT / "generated" / "dcs_sessions_api"
 PROVENANCE = "provenance.json"
 
@@ -50,6 +52,7 @@ _SYNC_NAMES = {
 def provenance(spec: Path) -> str:
     """What a client is made from: the hashes of the files and the versions of the tools."""
     files = {"openapi.yaml": spec, "generator-config.yaml": CONFIG}
+    files |= {f"templates/{path.name}": path for path in sorted(TEMPLATES.iterdir())}
     facts = {
         name: f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
         for name, path in files.items()
@@ -89,6 +92,7 @@ def make(spec: Path, output: Path) -> None:
             tools / "openapi-python-client",
             "generate",
             *("--path", spec, "--config", CONFIG, "--output-path", output),
+            *("--custom-template-path", TEMPLATES),
             "--meta=none",
             "--fail-on-warning",
         ],

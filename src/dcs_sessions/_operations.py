@@ -24,11 +24,6 @@ from dcs_sessions._errors import (
 )
 from dcs_sessions._results import Response
 from dcs_sessions_api import models
-from dcs_sessions_api.api.instances import (
-    list_configurations as _list_configurations,
-)
-from dcs_sessions_api.api.instances import list_instances as _list_instances
-from dcs_sessions_api.api.instances import show_instance
 from dcs_sessions_api.api.jobs import show_job_info
 from dcs_sessions_api.api.nodes import show_nodes_information
 from dcs_sessions_api.api.sessions import (
@@ -172,10 +167,15 @@ def list_nodes(project_id: str, instance_id: str) -> Call[models.NodeList]:
     return _call("ShowNodesInformation", project_id, kwargs, _read_node_list)
 
 
+# The operations of instances are imported when they are called: most programs call none of them.
+
+
 def list_instances(
     project_id: str, *, offset: int = 0, limit: int = 10, **filters: str | bool | None
 ) -> Call[models.InstanceList]:
     """Build ListInstances."""
+    from dcs_sessions_api.api.instances import list_instances as operation
+
     _check_id("project_id", project_id)
     _check_range("offset", offset, 0, 2**31 - 1)
     _check_range("limit", limit, 1, 1000)
@@ -188,19 +188,23 @@ def list_instances(
         for name, value in filters.items()
         if value is not None
     }
-    kwargs = _list_instances._get_kwargs(project_id, offset=offset, limit=limit, **given)
+    kwargs = operation._get_kwargs(project_id, offset=offset, limit=limit, **given)
     return _call("ListInstances", project_id, kwargs, _read_instance_list)
 
 
 def get_instance(project_id: str, instance_id: str) -> Call[models.Instance]:
     """Build ShowInstance."""
+    from dcs_sessions_api.api.instances import show_instance
+
     kwargs = show_instance._get_kwargs(*_instance(project_id, instance_id))
     return _call("ShowInstance", project_id, kwargs, _read_instance)
 
 
 def list_configurations(project_id: str, instance_id: str) -> Call[models.ConfigurationList]:
     """Build ListConfigurations."""
-    kwargs = _list_configurations._get_kwargs(*_instance(project_id, instance_id))
+    from dcs_sessions_api.api.instances import list_configurations as operation
+
+    kwargs = operation._get_kwargs(*_instance(project_id, instance_id))
     return _call("ListConfigurations", project_id, kwargs, _read_configuration_list)
 
 

@@ -355,3 +355,30 @@ def test_remarks_are_broken_between_words(fake: FakeDcs, fake_cli: Cli) -> None:
             words = terminal.end(0).split()
         assert "1235" in words
         assert "sessions" in words
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_nodes_and_instances_fit_a_narrow_terminal(
+    columns: int, cli: Cli, own: Emulator, fake: FakeDcs, fake_cli: Cli
+) -> None:
+    with cli.terminal("nodes", own.instance_id, columns=columns) as terminal:
+        lines = terminal.end(0).splitlines()
+    assert len(lines) == 3
+    assert [line.split()[0] for line in lines[1:]] == list(own.node_ids)
+    instance_id = "5560df16-cebf-4473-95c4-d1b573c16e79"
+    fake.instances = [
+        {
+            "instance_id": instance_id,
+            "name": "n" * 64,
+            "status": "RUNNING",
+            "spec_code": "redis.cluster.xu1.large.r2.4",
+            "engine_version": "7.0",
+            "domain_name": f"redis-{instance_id}.dcs.example.com",
+            "port": 6379,
+            "capacity": 1024,
+        }
+    ]
+    with fake_cli.terminal("instances", columns=columns) as terminal:
+        lines = terminal.end(0).splitlines()
+    assert len(lines) == 2
+    assert instance_id in lines[1]

@@ -1,24 +1,34 @@
-"""Contains all the data models used in inputs/outputs"""
+"""Contains all the data models used in inputs/outputs.
 
-from .configuration import Configuration
-from .configuration_list import ConfigurationList
-from .error import Error
-from .gateway_error import GatewayError
-from .instance import Instance
-from .instance_list import InstanceList
-from .job import Job
-from .kill_all_request import KillAllRequest
-from .kill_all_started import KillAllStarted
-from .kill_request import KillRequest
-from .list_clients_order import ListClientsOrder
-from .listed_instance import ListedInstance
-from .node import Node
-from .node_dimension import NodeDimension
-from .node_list import NodeList
-from .scan_request import ScanRequest
-from .scan_started import ScanStarted
-from .session import Session
-from .session_page import SessionPage
+A model is imported when it is first used: each takes a millisecond, and no program uses all.
+"""
+
+import importlib
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .configuration import Configuration
+    from .configuration_list import ConfigurationList
+    from .error import Error
+    from .gateway_error import GatewayError
+    from .instance import Instance
+    from .instance_list import InstanceList
+    from .job import Job
+    from .kill_all_request import KillAllRequest
+    from .kill_all_started import KillAllStarted
+    from .kill_request import KillRequest
+    from .list_clients_order import ListClientsOrder
+    from .listed_instance import ListedInstance
+    from .node import Node
+    from .node_dimension import NodeDimension
+    from .node_list import NodeList
+    from .scan_request import ScanRequest
+    from .scan_started import ScanStarted
+    from .session import Session
+    from .session_page import SessionPage
 
 __all__ = (
     "Configuration",
@@ -41,3 +51,33 @@ __all__ = (
     "Session",
     "SessionPage",
 )
+
+_HOMES = {
+    "Configuration": ".configuration",
+    "ConfigurationList": ".configuration_list",
+    "Error": ".error",
+    "GatewayError": ".gateway_error",
+    "Instance": ".instance",
+    "InstanceList": ".instance_list",
+    "Job": ".job",
+    "KillAllRequest": ".kill_all_request",
+    "KillAllStarted": ".kill_all_started",
+    "KillRequest": ".kill_request",
+    "ListClientsOrder": ".list_clients_order",
+    "ListedInstance": ".listed_instance",
+    "Node": ".node",
+    "NodeDimension": ".node_dimension",
+    "NodeList": ".node_list",
+    "ScanRequest": ".scan_request",
+    "ScanStarted": ".scan_started",
+    "Session": ".session",
+    "SessionPage": ".session_page",
+}
+
+
+def __getattr__(name: str) -> "Any":
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name], __name__), name)
+    globals()[name] = value
+    return value

@@ -54,7 +54,7 @@ _TYPES = (
     (r"redis\.proxy\..*", "proxy"),
 )
 INSTANCE_COLUMNS = (
-    Column("name", whole=True),
+    Column("name"),
     Column("instance_id", title="id", whole=True),
     Column("status"),
     Column("type"),
@@ -63,8 +63,15 @@ INSTANCE_COLUMNS = (
     Column("size", right=True, drop=3),
 )
 _JOB_FIELDS = ("job_id", "job_type", "status", "begin_time", "end_time", "fail_reason")
+# What is left out first where a terminal is narrow. ID, name, role and status always stay.
+_NODE_DROPPED = ("group_name", "az_code", "node_port", "node_ip", "node_type")
 NODE_COLUMNS = tuple(
-    Column(name, title=name.removeprefix("node_") if name != "node_id" else "")
+    Column(
+        name,
+        title=name.removeprefix("node_") if name != "node_id" else "",
+        whole=name == "node_id",
+        drop=len(_NODE_DROPPED) - _NODE_DROPPED.index(name) if name in _NODE_DROPPED else 0,
+    )
     for name in _NODE_FIELDS
 )
 
