@@ -10,10 +10,12 @@ import attrs
 from dcs_sessions._cli._output import duration, size, terminal_width, width_of
 from dcs_sessions._cli._printable import printable
 from dcs_sessions._cli._sessions import host_of, text_of
+from dcs_sessions._errors import DcsSessionsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from dcs_sessions import Client
     from dcs_sessions._cli._filters import Filters
     from dcs_sessions._results import NodeSessions
     from dcs_sessions_api.models import Session
@@ -126,6 +128,19 @@ def still_there(before: NodeSessions, after: NodeSessions) -> int:
         judge(before, session, after, found.get(address_of(session), ()), None) is None
         for session in before.sessions
     )
+
+
+def title_of(name: str, instance_id: str) -> str:
+    """Return how an instance is shown: by name and ID."""
+    return f"{name} ({instance_id})" if name else instance_id
+
+
+def name_of(client: Client, instance_id: str) -> str:
+    """Return the name of an instance; empty if it cannot be read, for it is not needed."""
+    try:
+        return text_of(client.get_instance(instance_id).name)
+    except DcsSessionsError:
+        return ""
 
 
 def short_id(text: str) -> str:

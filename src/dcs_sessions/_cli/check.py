@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dcs_sessions import _endpoints
-from dcs_sessions._auth import EcsMetadataAuth
+from dcs_sessions._auth._server import ServerAuth
 from dcs_sessions._cli import _console, _failures
 from dcs_sessions._cli._connection import command
 from dcs_sessions._cli._instance import find_instance, instance_argument
@@ -80,10 +80,11 @@ def check(connection: Connection, instance_id: str | None) -> None:
 
 
 def _show_values(connection: Connection, found: Found) -> None:
-    if isinstance(found.auth, EcsMetadataAuth):
+    if isinstance(found.auth, ServerAuth):
         _line("Credentials", "none in the environment, nor in ~/.huaweicloud/credentials")
         _line(
-            "", "the metadata service of this server is asked, in case it is an ECS with an agency"
+            "",
+            "this server is asked, in case it is an ECS with an agency or a pod with an identity",
         )
     else:
         _line("Credentials", f"{_kind(found)} ***", found.source)

@@ -15,7 +15,9 @@ from dcs_sessions._cli._ending import (
     EXAMPLES,
     counted,
     filter_in_words,
+    name_of,
     overview,
+    title_of,
     total_line,
 )
 from dcs_sessions._cli._filters import Filters, filter_options
@@ -191,12 +193,14 @@ def kill(
             _console.note("No session fits: nothing was done.")
             print_rows([], form, _COLUMNS)
         elif dry_run:
-            _show_overview(instance_id, filters, victims, ask=False)
+            name = name_of(client, instance_id)
+            _show_overview(title_of(name, instance_id), filters, victims, ask=False)
             for victim in victims:
                 victim.result = victim.result or "would end"
             _report(victims, form)
         else:
-            _show_overview(instance_id, filters, victims, ask=not yes)
+            name = name_of(client, instance_id)
+            _show_overview(title_of(name, instance_id), filters, victims, ask=not yes)
             with _signals.raised():
                 try:
                     _end(client, instance_id, victims, filters, connection.wait_seconds)
@@ -285,15 +289,13 @@ def _spare(victims: Iterable[_Victim], nodes: Iterable[NodeSessions]) -> None:
 # What is said
 
 
-def _show_overview(
-    instance_id: str, filters: Filters, victims: Sequence[_Victim], *, ask: bool
-) -> None:
+def _show_overview(title: str, filters: Filters, victims: Sequence[_Victim], *, ask: bool) -> None:
     """Show what is going to be ended, on stderr since it is not the report, and ask."""
     meant = [victim for victim in victims if not victim.result]
     terminal = sys.stderr.isatty()
     counts = counted((one.node_id, one.session) for one in meant if one.session is not None)
     say = click.echo if ask else _note
-    for line in overview(instance_id, filter_in_words(filters), counts, terminal=terminal):
+    for line in overview(title, filter_in_words(filters), counts, terminal=terminal):
         say(line, err=True)
     if not ask:
         return

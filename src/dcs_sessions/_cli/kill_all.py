@@ -9,14 +9,14 @@ import click
 
 from dcs_sessions._cli import _console, _failures, _signals
 from dcs_sessions._cli._connection import command
-from dcs_sessions._cli._ending import counted, overview, still_there
+from dcs_sessions._cli._ending import counted, name_of, overview, still_there, title_of
 from dcs_sessions._cli._instance import find_instance, instance_argument
 from dcs_sessions._cli._output import Column, format_option, print_rows
 from dcs_sessions._cli._sessions import query_lists
 from dcs_sessions._errors import DcsSessionsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from dcs_sessions import Client
     from dcs_sessions._cli._connection import Connection
@@ -70,9 +70,10 @@ def kill_all(
             row = {"node_id": node_id or "", "result": "not ended", "reason": reason}
             print_rows([row], form, _COLUMNS)
             raise
-        _show_overview(instance_id, before, is_asked=not yes)
+        name = name_of(client, instance_id)
+        _show_overview(title_of(name, instance_id), before, is_asked=not yes)
         if not yes:
-            _ask({given, instance_id}, node_id, before)
+            _ask({given, instance_id, name} - {""}, node_id, before)
         rows: list[Row] = [
             {"node_id": node.node_id, "result": "unknown", "sessions": len(node.sessions)}
             for node in before.nodes
@@ -91,25 +92,25 @@ def kill_all(
                     print_rows(rows, form, _COLUMNS)
 
 
-def _show_overview(instance_id: str, before: Lists, *, is_asked: bool) -> None:
+def _show_overview(title: str, before: Lists, *, is_asked: bool) -> None:
     sessions = [(node.node_id, session) for node, session in before]
     terminal = sys.stderr.isatty()
-    for line in overview(instance_id, "", counted(sessions), terminal=terminal):
+    for line in overview(title, "", counted(sessions), terminal=terminal):
         if is_asked:
             click.echo(line, err=True)
         else:
             _console.note(line)
 
 
-def _ask(names: set[str], node_id: str | None, before: Lists) -> None:
+def _ask(accepted: Container[str], node_id: str | None, before: Lists) -> None:
     count = sum(len(node.sessions) for node in before.nodes)
     where = "" if node_id is None else f" on node {node_id}"
     if before.failures:
         where += f", and those of {len(before.failures)} nodes that could not be queried"
     what = "1 session" if count == 1 else f"all {count:,} sessions"
-    question = f"This ends {what}{where}. Type the ID of the instance to go on"
-    if click.prompt(question, err=True).strip() not in names:
-        click.echo("This is not the ID of the instance.", err=True)
+    question = f"This ends {what}{where}. Type the ID or the name of the instance to go on"
+    if click.prompt(question, err=True).strip() not in accepted:
+        click.echo("This is neither the ID nor the name of the instance.", err=True)
         raise click.Abort
 
 
