@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
@@ -191,6 +192,7 @@ def _elapsed(chosen: NodeSessions, look: NodeSessions) -> float | None:
     return elapsed if elapsed >= 0 else None
 
 
+@functools.lru_cache(maxsize=64)  # asked for each session, and the same for a whole list
 def _moment(time: str | None) -> datetime.datetime | None:
     """Read the time of a list, which the vendor's examples write in two ways."""
     try:

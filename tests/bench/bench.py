@@ -32,6 +32,8 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkdcs.v2 import (
     DcsAsyncClient,
     DcsClient,
+    HangUpClientsRequest,
+    HangUpClientsRequestBody,
     ListClientsRequest,
     ScanClientsRequest,
     ScanClientsRequestBody,
@@ -420,6 +422,60 @@ def many_pages(endpoint: str) -> Iterator[Figure]:
         runner.run(other.close())
 
 
+def kills(endpoint: str) -> Iterator[Figure]:
+    """Choose 1,000 sessions of each node, and end them, at 50 ms a call."""
+    project = f"ms-{LATENCY * 1000:.0f}"
+    auth = dcs_sessions.TokenAuth("bench-token")
+    theirs = vendor(DcsClient, endpoint, project)
+    options: Any = {"endpoint": endpoint, "project_id": project, "auth": auth}
+    four = [f"1000-{number}" for number in range(4)]
+
+    def vendor_kill() -> None:
+        def look(node: str) -> list[str]:
+            theirs.list_clients(ListClientsRequest(instance_id=INSTANCE, node_id=node, limit=1))
+            body = ScanClientsRequestBody(node_id=node, clean_cache=True)
+            started = theirs.scan_clients(ScanClientsRequest(instance_id=INSTANCE, body=body))
+            theirs.show_job_info(ShowJobInfoRequest(job_id=started.body["job_id"]))
+            request = ListClientsRequest(instance_id=INSTANCE, node_id=node, limit=1000)
+            return [client.peer for client in theirs.list_clients(request).clients]
+
+        def end(node: str) -> None:
+            chosen, found = look(node), look(node)
+            addresses = [address for address in chosen if address in set(found)]
+            body = HangUpClientsRequestBody(node_id=node, client_addrs=addresses)
+            theirs.hang_up_clients(HangUpClientsRequest(instance_id=INSTANCE, body=body))
+
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(end, four))
+
+    with dcs_sessions.Client(**options) as client, asyncio.Runner() as runner:
+        other = dcs_sessions.AsyncClient(**options)
+
+        def kill(nodes: list[str]) -> None:
+            chosen = client.query_sessions(INSTANCE, nodes)
+            assert {one.result for one in client.end_sessions(INSTANCE, chosen)} == {"ended"}
+
+        async def kill_async(nodes: list[str]) -> None:
+            chosen = await other.query_sessions(INSTANCE, nodes)
+            assert {one.result for one in await other.end_sessions(INSTANCE, chosen)} == {"ended"}
+
+        found = Turns(
+            9,
+            vendor=seconds_of(vendor_kill),
+            sync_one=seconds_of(lambda: kill(four[:1])),
+            sync_four=seconds_of(lambda: kill(four)),
+            async_one=seconds_of(lambda: runner.run(kill_async(four[:1]))),
+            async_four=seconds_of(lambda: runner.run(kill_async(four))),
+        )
+        for kind in ("sync", "async"):
+            work = f"end 1,000 sessions on each of 4 nodes, 50 ms a call, {kind}"
+            ratio = found.ratio(f"{kind}_four", f"{kind}_one")
+            yield Figure(f"{work}: time against 1 node", ratio, 1.5, 1.2, "x", False)
+            ratio = found.ratio("vendor", f"{kind}_four")
+            yield Figure(f"{work}: rate against the vendor's", ratio, 1, 1.2, "x", True)
+        runner.run(other.close())
+
+
 _MEMORY = """
 import resource, sys, dcs_sessions
 auth = dcs_sessions.AkSkAuth("ak", "sk")
@@ -537,6 +593,7 @@ def main() -> int:
             *threads(endpoint),
             *many_nodes(endpoint),
             *many_pages(endpoint),
+            *kills(endpoint),
             *memory(endpoint),
             *imports(),
             *starts(),

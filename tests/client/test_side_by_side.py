@@ -240,6 +240,27 @@ def test_refused_credentials_are_sent_once(both: Both, query: Query) -> None:
         assert len(fake.received) == 1
 
 
+@pytest.mark.parametrize("other", [False, True], ids=["same credentials", "others"])
+def test_one_node_is_asked_first_unless_the_credentials_were_accepted(
+    both: Both, other: bool
+) -> None:
+    with fake_with(NODES) as fake:
+        client = both(endpoint=fake.endpoint)
+        client.query_sessions("i", NODES)
+        if other:
+            client = client.with_options(auth=TokenAuth("another"))
+        fake.first = lambda request: DENIED if other else None
+        if not other:
+            # All ask for the time of their list at once.
+            Meeting(fake, len(NODES), lambda request: request.query.get("limit") == "1")
+            client.query_sessions("i", NODES)
+            return
+        before = len(fake.received)
+        with pytest.raises(dcs_sessions.AuthenticationError):
+            client.query_sessions("i", NODES)
+        assert len(fake.received) == before + 1
+
+
 @every_query
 def test_refused_credentials_stop_calls_to_all_other_nodes(both: Both, query: Query) -> None:
     with fake_with(NODES) as fake:

@@ -827,7 +827,7 @@ class AsyncClient:
             _query.NodeQuery(self.raw, instance_id, name, limits, fresh=fresh)
             for name in dict.fromkeys(node_ids)
         ]
-        if len(queries) > 1:
+        if len(queries) > 1 and not self._sender.is_accepted():
             try:
                 await queries[0].look()
             except REFUSALS:

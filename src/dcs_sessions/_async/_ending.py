@@ -56,6 +56,7 @@ class AsyncEnding:
         tell: Callable[[Outcome], None] | None,
         limits: Limits,
     ) -> None:
+        self._sender = sender
         self._options = sender.options
         self._raw = AsyncRawClient(sender)
         # A request that ends sessions is never sent twice: by then, addresses may be others'.
@@ -102,6 +103,8 @@ class AsyncEnding:
 
         Five failures lock a key.
         """
+        if self._sender.is_accepted():
+            return True
         try:
             await self._query(node_id).look()
         except REFUSALS as error:

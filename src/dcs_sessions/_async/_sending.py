@@ -18,6 +18,7 @@ from dcs_sessions._auth import advance
 from dcs_sessions._deadline import Deadline
 from dcs_sessions._errors import (
     ApiConnectionError,
+    AuthenticationError,
     ConfigurationError,
     ServerError,
     ThrottledError,
@@ -32,6 +33,7 @@ from dcs_sessions._wire import Reply, Request
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from dcs_sessions._auth import Auth
     from dcs_sessions._operations import Call
     from dcs_sessions._results import Response
     from dcs_sessions._transports._aiohttp import AsyncTransport
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _log: Final = logging.getLogger("dcs_sessions")
+
+# Seconds for which credentials that were accepted are taken to be so still.
+_ACCEPTED_SECONDS: Final = 60.0
 
 
 @functools.cache
@@ -56,16 +61,27 @@ class AsyncSender:
         transport: Sends one request. Copies of a client share it.
         projects: Project IDs that were looked up, by region. Copies share them.
         pace: How fast calls may follow each other. Copies share it.
+        accepted: When the service last accepted which credentials. Copies share it.
     """
 
     options: Options
     transport: AsyncTransport
     projects: dict[str, str] = attrs.field(factory=dict[str, str])
     pace: Pace = attrs.field(factory=Pace)
+    accepted: dict[Auth, float] = attrs.field(factory=dict["Auth", float], repr=False)
 
     def with_options(self, options: Options) -> Self:
         """Return a copy with other options."""
         return attrs.evolve(self, options=options)
+
+    def is_accepted(self) -> bool:
+        """Return whether the service has accepted the credentials just now.
+
+        If not, one call has to be answered before many are made at a time: credentials that are
+        refused are refused once then. Five failures lock a key.
+        """
+        accepted = self.accepted.get(self.options.auth)
+        return accepted is not None and time.monotonic() - accepted < _ACCEPTED_SECONDS
 
     async def send(
         self,
@@ -145,8 +161,12 @@ class AsyncSender:
                         raise
                     attempt += 1
                     _log.info("attempt %d in %.1f s: %s", attempt, pause, error)
+                except AuthenticationError:
+                    self.accepted.pop(options.auth, None)
+                    raise
                 else:
                     self.pace.answered()
+                    self.accepted[options.auth] = time.monotonic()
                     return response
                 await sleep(pause)
 

@@ -826,7 +826,7 @@ class Client:
             _query.NodeQuery(self.raw, instance_id, name, limits, fresh=fresh)
             for name in dict.fromkeys(node_ids)
         ]
-        if len(queries) > 1:
+        if len(queries) > 1 and not self._sender.is_accepted():
             try:
                 queries[0].look()
             except REFUSALS:

@@ -57,6 +57,7 @@ class Ending:
         tell: Callable[[Outcome], None] | None,
         limits: Limits,
     ) -> None:
+        self._sender = sender
         self._options = sender.options
         self._raw = RawClient(sender)
         # A request that ends sessions is never sent twice: by then, addresses may be others'.
@@ -103,6 +104,8 @@ class Ending:
 
         Five failures lock a key.
         """
+        if self._sender.is_accepted():
+            return True
         try:
             self._query(node_id).look()
         except REFUSALS as error:
