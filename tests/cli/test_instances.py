@@ -165,7 +165,7 @@ def test_the_environment_has_a_default(cli: Cli, several: Emulator) -> None:
     default("job", job, "--wait")
     default("list", "--limit", "3", node)
     assert "nobody" not in default("kill", "--name", "nobody", "--dry-run").stdout
-    done = default("kill", "192.0.2.1:1", "--node", node, "--dry-run", "-o", "jsonl")
+    done = default("kill", "192.0.2.1:1", "--node", node, "--dry-run", "-o", "jsonl", code=6)
     assert json.loads(done.stdout)["address"] == "192.0.2.1:1"
     default("kill-all", "--yes", "--node", node)
     assert "Missing argument 'INSTANCE'" in cli("nodes", code=2).stderr

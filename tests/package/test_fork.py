@@ -29,7 +29,7 @@ def test_a_fork_is_told_what_it_breaks(clone: Clone, tmp_path: Path) -> None:
     version = spec.load()["info"]["version"]
     assert told[0] == f"### 1 breaking change from {version} to {version}"
     assert told[2:4] == ["| what | breaks | of |", "|---|---|---|"]
-    assert told[4].endswith(" | callers | ListClients |")
+    assert told[4].endswith(" | callers | ListInstances |")
     major, minor, _ = map(int, version.split("."))
     needed = f"{major}.{minor + 1}.0" if major == 0 else f"{major + 1}.0.0"
     assert f"**info.version has to be {needed} or higher for that.**" in told

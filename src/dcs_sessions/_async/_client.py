@@ -21,6 +21,7 @@ from dcs_sessions._deadline import Deadline
 from dcs_sessions._defaults import CALL_SECONDS, MAX_CONNECTIONS, WAIT_SECONDS
 from dcs_sessions._errors import (
     REFUSALS,
+    ApiTimeoutError,
     ConfigurationError,
     DcsSessionsError,
     InvalidArgumentError,
@@ -281,16 +282,17 @@ class AsyncClient:
 
         Raises:
             InvalidArgumentError: The name is not a string.
+            ApiTimeoutError: The time was over before the last page.
         """
         seconds = self._sender.options.timeout if timeout is None else timeout
         deadline = Deadline(checked_seconds("timeout", seconds))
         found: dict[str, ListedInstance] = {}
-        while True:
+        while (left := deadline.remaining()) > 0:
             page = await self.raw.list_instances(
                 name=name if exact else None,
                 offset=len(found),
                 limit=_INSTANCES_PAGE,
-                timeout=max(deadline.remaining(), 1e-3),
+                timeout=left,
                 headers=headers,
             )
             rows = page.parsed.instances
@@ -300,6 +302,8 @@ class AsyncClient:
             # smallest default is the last one, and so is one that brings nothing new.
             if len(rows) < _SMALLEST_PAGE or len(found) == known:
                 return [row for row in found.values() if is_called(row, name, exact=exact)]
+        msg = f"ListInstances: no time left of {deadline.seconds:g} s, {len(found)} instances read"
+        raise ApiTimeoutError(msg, may_have_arrived=True)
 
     async def get_instance(
         self,
