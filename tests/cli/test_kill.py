@@ -499,7 +499,7 @@ def test_all_of_a_node_and_of_the_instance(tmp_path: Path, connect: Connect) -> 
         first, second = connect("a", 0, dcs), connect("b", 1, dcs)
         done = cli("kill-all", dcs.instance_id, stdin="yes\n", code=1)
         assert "This ends all 2 sessions. Type the ID or the name of the instance" in done.stderr
-        assert "This is not the ID of the instance." in done.stderr
+        assert "This is neither the ID nor the name of the instance." in done.stderr
         assert is_alive(first)
         done = cli("kill-all", dcs.instance_id, "--node", dcs.node_ids[1], "--yes", "-o", "json")
         (row,) = json.loads(done.stdout)

@@ -159,7 +159,7 @@ def test_a_kill_shows_and_asks(cli: Cli, own: Emulator, connect: Connect) -> Non
 def test_kill_all_wants_the_id(cli: Cli, own: Emulator, connect: Connect) -> None:
     client = connect("kill-all-asked")
     with cli.terminal("kill-all", own.instance_id, columns=120) as terminal:
-        terminal.wait_for("Type the ID of the instance to go on:")
+        terminal.wait_for("Type the ID or the name of the instance to go on:")
         terminal.type("y\r")
         assert terminal.end(1).endswith("Nothing was done.")
     assert is_alive(client)
