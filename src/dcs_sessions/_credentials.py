@@ -23,7 +23,7 @@ PASSWORD_VARIABLES = ("DCS_SESSIONS_DOMAIN", "DCS_SESSIONS_USER", "DCS_SESSIONS_
 
 
 @attrs.frozen
-class Found:
+class FoundCredentials:
     """Credentials, and where they are from.
 
     Attributes:
@@ -40,7 +40,7 @@ class Found:
 
 
 @without_frames
-def find_credentials() -> Found:
+def find_credentials() -> FoundCredentials:
     """Take the first of: token, password, OIDC, ID token, access key, file, server or pod.
 
     The names, and the order from OIDC on, are those of the vendor's SDK; see `docs/environment.md`.
@@ -54,18 +54,18 @@ def find_credentials() -> Found:
     found = _from_environment()
     if found is not None:
         auth, source = found
-        return Found(auth, source, project_id, _PROJECT if project_id else None)
+        return FoundCredentials(auth, source, project_id, _PROJECT if project_id else None)
     named = env("HUAWEICLOUD_SDK_CREDENTIALS_FILE")
     path = Path(named or _DEFAULT_FILE).expanduser()
     if named or path.exists():
         section = _read_section(path)
         auth = _from_section(section, path)
         if project_id is None and section.get("project_id"):
-            return Found(auth, str(path), section["project_id"], str(path))
-        return Found(auth, str(path), project_id, _PROJECT if project_id else None)
+            return FoundCredentials(auth, str(path), section["project_id"], str(path))
+        return FoundCredentials(auth, str(path), project_id, _PROJECT if project_id else None)
     tried = f"not in the environment (HUAWEICLOUD_SDK_AK and _SK), not in {_DEFAULT_FILE}"
     source = "ECS metadata service or pod identity"
-    return Found(ServerAuth(tried), source, project_id, _PROJECT if project_id else None)
+    return FoundCredentials(ServerAuth(tried), source, project_id, _PROJECT if project_id else None)
 
 
 def _from_environment() -> tuple[Auth, str] | None:

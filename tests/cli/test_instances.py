@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from dcs_sessions import _contract
 from dcs_sessions._cli import _overview
+from dcs_sessions._cli._group import main
 from dcs_sessions._cli._sessions import ROW_FIELDS
 from dcs_sessions.emulator import Emulator, Instance
 from support.command import COMMAND, Cli
 from support.fake import FakeDcs
-from support.scripted import silence
+from support.scripted import ScriptedServer, answer, silence
 from tools import spec
 
 
@@ -169,6 +171,23 @@ def test_the_environment_has_a_default(cli: Cli, several: Emulator) -> None:
     assert json.loads(done.stdout)["address"] == "192.0.2.1:1"
     default("kill-all", "--yes", "--node", node)
     assert "Missing argument 'INSTANCE'" in cli("nodes", code=2).stderr
+
+
+@pytest.mark.parametrize("words", [(), ("x",), ("-",), ("1.2.3.4:5",), ("--",), ("", "")])
+@pytest.mark.parametrize("name", sorted({*_overview.COMMANDS} - {"emulator"}))
+def test_no_arguments_are_a_fault_where_the_environment_names_an_instance(
+    server: ScriptedServer, cli: Cli, name: str, words: tuple[str, ...]
+) -> None:
+    server.steps = [answer(404, {"error_code": "DCS.3022", "error_msg": "does not exist"})]
+    environment = cli.with_env(DCS_SESSIONS_INSTANCE="i", DCS_SESSIONS_ENDPOINT=server.endpoint).env
+    run = CliRunner().invoke(main, [name, *words], env=environment, input="")
+    assert "is a fault of" not in run.output
+    assert run.exception is None or isinstance(run.exception, SystemExit)
+
+
+def test_check_takes_the_instance_of_the_environment(cli: Cli, several: Emulator) -> None:
+    default = cli.with_env(DCS_SESSIONS_INSTANCE=several.instance_id)
+    assert f"Instance:    {several.instance_id}" in default("check").stdout
 
 
 # What shells complete

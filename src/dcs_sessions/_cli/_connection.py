@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dcs_sessions import Auth, Client
-    from dcs_sessions._credentials import Found
+    from dcs_sessions._credentials import FoundCredentials
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -58,7 +58,7 @@ class Connection:
         """How long a command may take that waits for the service."""
         return self.timeout or WAIT_SECONDS
 
-    def client(self, *, retry: bool = True, found: Found | None = None) -> Client:
+    def client(self, *, retry: bool = True, found: FoundCredentials | None = None) -> Client:
         """Make the client.
 
         Args:
@@ -86,17 +86,17 @@ class Connection:
             allow_http=self.allow_http,
         )
 
-    def credentials(self) -> Found:
+    def credentials(self) -> FoundCredentials:
         """Find the credentials, or ask for them."""
-        from dcs_sessions._credentials import Found, find_credentials
+        from dcs_sessions._credentials import FoundCredentials, find_credentials
 
         if self.ask_token and self.ask_password:
             msg = "--ask-token and --ask-password exclude each other"
             raise click.UsageError(msg)
         if self.ask_password:
-            return Found(_asked_password(), "the prompt", None, None)
+            return FoundCredentials(_asked_password(), "the prompt", None, None)
         if self.ask_token:
-            return Found(_asked_token(), "the prompt", None, None)
+            return FoundCredentials(_asked_token(), "the prompt", None, None)
         return find_credentials()
 
 
@@ -148,7 +148,7 @@ class Command(click.Command):
             ).args
             needed = sum(param.nargs == 1 and param.required for param in arguments)
             # An address is neither a name nor an ID.
-            if len(found) < needed or found[0] == "-" or ":" in found[0]:
+            if len(found) < max(needed, 1) or found[0] == "-" or ":" in found[0]:
                 args = [default, *args]
         return super().parse_args(ctx, args)
 

@@ -30,7 +30,7 @@ from dcs_sessions_api.types import UNSET
 if TYPE_CHECKING:
     from dcs_sessions import Client
     from dcs_sessions._cli._connection import Connection
-    from dcs_sessions._credentials import Found
+    from dcs_sessions._credentials import FoundCredentials
 
 # What the service says to a node that does not exist, once it has seen who asks.
 _WRONG_NODE = ("DCS.3053", "DCS.5053")
@@ -79,7 +79,7 @@ def check(connection: Connection, instance_id: str | None) -> None:
     _line("Result", "good" if may_end else "good for looking; ending sessions is not allowed")
 
 
-def _show_values(connection: Connection, found: Found) -> None:
+def _show_values(connection: Connection, found: FoundCredentials) -> None:
     if isinstance(found.auth, ServerAuth):
         _line("Credentials", "none in the environment, nor in ~/.huaweicloud/credentials")
         _line(
@@ -166,7 +166,7 @@ def _problem(error: DcsSessionsError) -> str:
     return "what answers there is not what was expected"
 
 
-def _kind(found: Found) -> str:
+def _kind(found: FoundCredentials) -> str:
     names = {"TokenAuth": "token", "AkSkAuth": "access key", "PasswordAuth": "password"}
     return names.get(type(found.auth).__name__, "temporary access key")
 
