@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 # The tools that need Node.js: pinned in tools/package-lock.json.
 TOOLS := tools/node_modules/.bin
-FORMATTED := openapi.yaml generator-config.yaml tools/*.yaml tests/contract/*.yaml tests/mutants/*.yaml
+FORMATTED := openapi.yaml generator-config.yaml tools/*.yaml tools/overlays/*.yaml tests/contract/*.yaml tests/mutants/*.yaml
 # The page that the emulator serves. Prerequisites are read in order: it has to stand up here.
 PAGE := src/dcs_sessions/emulator/page.html
 PORT ?= 4010
@@ -142,15 +142,26 @@ build: $(VENV)/.ready $(PAGE) ## Build the wheel and the sdist in dist/, and che
 
 # One build for both: dist/ for the index, build/release/ for those who want the contract alone.
 .PHONY: release-files
-release-files: build docs ## Collect what a release carries in build/release
+release-files: build docs editions ## Collect what a release carries in build/release
 	rm -rf build/release build/sbom
 	mkdir -p build/release
-	cp openapi.yaml $(SITE)/api.html build/release/
-	$(TOOLS)/redocly bundle openapi.yaml --config tools/redocly.yaml --output build/release/openapi.json
-	$(BIN)/python -m tools.release notes > build/release/notes.md
+	cp $(EDITIONS)/* $(SITE)/api.html build/release/
 	$(PYTHON) -m venv --without-pip build/sbom
 	$(BIN)/python -m pip --python build/sbom install --quiet --constraint constraints.txt "$$(echo dist/*.whl)[emulator]"
 	$(BIN)/cyclonedx-py environment build/sbom --pyproject pyproject.toml --output-reproducible --of JSON -o build/release/sbom.cdx.json
+	$(BIN)/python -m tools.editions --checksums build/release
+	$(BIN)/python -m tools.release notes > build/release/notes.md
+
+EDITIONS := build/editions
+.PHONY: editions
+editions: $(VENV)/.ready tools/node_modules/.ready ## Make and check every edition of the contract in build/editions
+	rm -rf $(EDITIONS)
+	$(BIN)/python -m tools.editions $(EDITIONS)
+	$(TOOLS)/openapi-typescript $(EDITIONS)/openapi.clients.yaml --output $(EDITIONS)/dcs.d.ts
+	$(TOOLS)/tsc --noEmit --strict $(EDITIONS)/dcs.d.ts
+	$(BIN)/python -m tools.editions --checksums $(EDITIONS)
+	$(BIN)/pytest --quiet tests/contract/test_editions.py
+	cd $(EDITIONS) && sha256sum --check --quiet SHA256SUMS
 
 .PHONY: publish
 publish: $(VENV)/.ready ## Upload a release to the index that twine's variables name

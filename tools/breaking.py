@@ -2,8 +2,9 @@
 
 The last release is the last tag `v*`, not counting one of the commit itself; before the first, it
 is the commit that brought the first operation. Most of the comparison is Redocly's. It overlooks
-changes of defaults, of the names of path parameters and of servers, and fields that requests lose,
-so those are looked for here. tests/contract/mutants.yaml has what has to be found.
+changes of defaults, of the names of path parameters, of types and of servers, of the order of
+arguments, and fields that requests lose, so those are looked for here. What has to be found is in
+tests/contract/mutants.yaml.
 """
 
 from __future__ import annotations
@@ -45,8 +46,63 @@ class Break(NamedTuple):
 
 def breaks(base: Node, new: Node) -> list[Break]:
     """What a change of the contract breaks."""
+    named = [*renamed(base, new), *reordered(base, new)]
     base, new = flat(base), flat(new)
-    return sorted({*redocly(base, new), *overlooked(base, new)})
+    return sorted({*redocly(base, new), *overlooked(base, new), *named})
+
+
+def renamed(base: Node, new: Node) -> Iterator[Break]:
+    """The generated types that are gone, which no comparison of messages sees."""
+    schemas = base.get("components", {}).get("schemas", {})
+    sent = {
+        name
+        for operation in base["paths"].values()
+        for method in operation.values()
+        if "requestBody" in method
+        for name in references(base, method["requestBody"])
+    }
+    for name in schemas.keys() - new.get("components", {}).get("schemas", {}).keys():
+        who = "callers" if name in sent else "readers"
+        yield Break(f"The generated type `{name}` is gone.", who, ALL)
+
+
+def references(api: Node, node: Node) -> Iterator[str]:
+    """The names of the components that a part of a description refers to, on every level."""
+    seen: set[str] = set()
+    stack = [node]
+    while stack:
+        for _, each in spec.walk(stack.pop()):
+            target = each.get("$ref") if isinstance(each, dict) else None
+            if isinstance(target, str) and target not in seen:
+                seen.add(target)
+                stack.append(spec.resolve(api, each))
+                yield target.rpartition("/")[2]
+
+
+def reordered(base: Node, new: Node) -> Iterator[Break]:
+    """The operations whose arguments have another order.
+
+    Most generators for languages without keyword arguments put the parameters of the operation
+    before those of its path item.
+    """
+    after = {place(operation): operation for operation in spec.operations(new).values()}
+    for name, old in spec.operations(base).items():
+        now = after.get(place(old))
+        if now is None:
+            continue
+        before, then = arguments(base, old), arguments(new, now)
+        common = set(before) & set(then)
+        before, then = [[a for a in each if a in common] for each in (before, then)]
+        if before != then:
+            moved = f"`{', '.join(before)}` are now `{', '.join(then)}`"
+            yield Break(f"The order of the arguments changed: {moved}.", "callers", name)
+
+
+def arguments(api: Node, operation: spec.Operation) -> list[str]:
+    """The names of the parameters of an operation in the order of most generators."""
+    own = operation.definition.get("parameters", [])
+    shared = api["paths"][operation.path].get("parameters", [])
+    return [spec.resolve(api, parameter)["name"] for parameter in (*own, *shared)]
 
 
 def flat(api: Node) -> Node:

@@ -31,7 +31,7 @@ OURS = {
     "dcs-error-statuses": Mutant("", remove=["ScanClients.responses.404"]),
     "dcs-error-shared": Mutant("", set={"ListClients.responses.404": {"description": "No."}}),
     "dcs-error-schema": Mutant("", set={ERROR: "#/components/schemas/GatewayError"}),
-    "dcs-throttled-schema": Mutant("", set={THROTTLED: "#/components/schemas/Error"}),
+    "dcs-throttled-schema": Mutant("", set={THROTTLED: "#/components/schemas/ErrorBody"}),
     "dcs-response-example": Mutant(
         "", remove=["ScanClients.responses.200.content.application/json.examples"]
     ),

@@ -22,7 +22,7 @@ from dcs_sessions_api.api.sessions import (
     scan_clients,
 )
 from dcs_sessions_api.models import (
-    Error,
+    ErrorBody,
     Job,
     KillAllRequest,
     KillAllStarted,
@@ -147,13 +147,13 @@ def test_without_a_token_it_is_an_error(url: str) -> None:
     with AuthenticatedClient(base_url=url, token="any", auth_header_name="X-Nothing") as client:
         response = show_nodes_information.sync_detailed(*IDS, client=client)
     assert response.status_code == 401
-    assert isinstance(response.parsed, Error)
+    assert isinstance(response.parsed, ErrorBody)
 
 
 def test_a_limit_out_of_range_is_an_error(client: AuthenticatedClient) -> None:
     response = list_clients.sync_detailed(*IDS, client=client, node_id="n", limit=1001)
     assert response.status_code == 400
-    assert isinstance(response.parsed, Error)
+    assert isinstance(response.parsed, ErrorBody)
 
 
 def test_a_taken_port_is_one_clear_line(url: str) -> None:

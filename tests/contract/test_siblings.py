@@ -477,7 +477,7 @@ REQUIRED = {
     "Instance": ["instance_id"],
     "ConfigurationList": ["redis_config"],
     "Configuration": [],
-    "Error": ["error_code", "error_msg"],
+    "ErrorBody": ["error_code", "error_msg"],
     "GatewayError": ["error_code", "error_msg", "request_id"],
 }
 

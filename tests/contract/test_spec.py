@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 API = spec.load()
 OPERATIONS = spec.operations(API)
 ERRORS = {
-    "400": "Error",
-    "401": "Error",
-    "403": "Error",
-    "404": "Error",
+    "400": "ErrorBody",
+    "401": "ErrorBody",
+    "403": "ErrorBody",
+    "404": "ErrorBody",
     "429": "GatewayError",
-    "500": "Error",
+    "500": "ErrorBody",
 }
 
 
@@ -124,6 +125,29 @@ def test_models_are_open() -> None:
         if isinstance(node, dict):
             assert "unevaluatedProperties" not in node, path
             assert node.get("additionalProperties", True) is not False, path
+
+
+def test_answers_say_that_more_fields_may_come() -> None:
+    sent = {"ScanRequest", "KillRequest", "KillAllRequest"}
+    for name, schema in API["components"]["schemas"].items():
+        # In a request an unknown field is a misspelt one, which compilers should find.
+        assert schema.get("additionalProperties") is (None if name in sent else True), name
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_arguments_begin_with_those_of_the_path_in_its_order(operation: str) -> None:
+    # Some generators put the parameters of a path item after those of the operation.
+    method, path, definition, _ = OPERATIONS[operation]
+    assert "parameters" not in API["paths"][path], method
+    own = [spec.resolve(API, parameter) for parameter in definition["parameters"]]
+    names = re.findall(r"{(\w+)}", path)
+    assert [parameter["name"] for parameter in own[: len(names)]] == names
+    assert {parameter["in"] for parameter in own[len(names) :]} <= {"query"}
+
+
+def test_no_schema_has_the_name_of_a_type_of_a_language() -> None:
+    taken = {"Error", "Exception", "Object", "Result", "Option", "Response", "Request", "Any"}
+    assert not taken & set(API["components"]["schemas"])
 
 
 def test_there_are_no_limits_but_the_vendors() -> None:

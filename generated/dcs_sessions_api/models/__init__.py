@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from .configuration import Configuration
     from .configuration_list import ConfigurationList
-    from .error import Error
+    from .error_body import ErrorBody
     from .gateway_error import GatewayError
     from .instance import Instance
     from .instance_list import InstanceList
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = (
     "Configuration",
     "ConfigurationList",
-    "Error",
+    "ErrorBody",
     "GatewayError",
     "Instance",
     "InstanceList",
@@ -55,7 +55,7 @@ __all__ = (
 _HOMES = {
     "Configuration": ".configuration",
     "ConfigurationList": ".configuration_list",
-    "Error": ".error",
+    "ErrorBody": ".error_body",
     "GatewayError": ".gateway_error",
     "Instance": ".instance",
     "InstanceList": ".instance_list",

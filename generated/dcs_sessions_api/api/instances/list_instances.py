@@ -6,7 +6,7 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
-from ...models.error import Error
+from ...models.error_body import ErrorBody
 from ...models.gateway_error import GatewayError
 from ...models.instance_list import InstanceList
 from ...types import UNSET, Response, Unset
@@ -70,29 +70,29 @@ def _get_kwargs(
 
 def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Error | GatewayError | InstanceList | None:
+) -> ErrorBody | GatewayError | InstanceList | None:
     if response.status_code == 200:
         response_200 = InstanceList.from_dict(response.json())
 
         return response_200
 
     if response.status_code == 400:
-        response_400 = Error.from_dict(response.json())
+        response_400 = ErrorBody.from_dict(response.json())
 
         return response_400
 
     if response.status_code == 401:
-        response_401 = Error.from_dict(response.json())
+        response_401 = ErrorBody.from_dict(response.json())
 
         return response_401
 
     if response.status_code == 403:
-        response_403 = Error.from_dict(response.json())
+        response_403 = ErrorBody.from_dict(response.json())
 
         return response_403
 
     if response.status_code == 404:
-        response_404 = Error.from_dict(response.json())
+        response_404 = ErrorBody.from_dict(response.json())
 
         return response_404
 
@@ -102,7 +102,7 @@ def _parse_response(
         return response_429
 
     if response.status_code == 500:
-        response_500 = Error.from_dict(response.json())
+        response_500 = ErrorBody.from_dict(response.json())
 
         return response_500
 
@@ -114,7 +114,7 @@ def _parse_response(
 
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Response[Error | GatewayError | InstanceList]:
+) -> Response[ErrorBody | GatewayError | InstanceList]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -139,7 +139,7 @@ def sync_detailed(
     include_delete: str | Unset = "false",
     offset: int | Unset = 0,
     limit: int | Unset = 10,
-) -> Response[Error | GatewayError | InstanceList]:
+) -> Response[ErrorBody | GatewayError | InstanceList]:
     """List the instances of a project
 
      Returns the instances of the project, page by page. Use it to find the ID of an instance by its
@@ -177,7 +177,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | InstanceList]
+        Response[ErrorBody | GatewayError | InstanceList]
     """
 
     kwargs = _get_kwargs(
@@ -219,7 +219,7 @@ def sync(
     include_delete: str | Unset = "false",
     offset: int | Unset = 0,
     limit: int | Unset = 10,
-) -> Error | GatewayError | InstanceList | None:
+) -> ErrorBody | GatewayError | InstanceList | None:
     """List the instances of a project
 
      Returns the instances of the project, page by page. Use it to find the ID of an instance by its
@@ -257,7 +257,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | InstanceList
+        ErrorBody | GatewayError | InstanceList
     """
 
     return sync_detailed(
@@ -294,7 +294,7 @@ async def asyncio_detailed(
     include_delete: str | Unset = "false",
     offset: int | Unset = 0,
     limit: int | Unset = 10,
-) -> Response[Error | GatewayError | InstanceList]:
+) -> Response[ErrorBody | GatewayError | InstanceList]:
     """List the instances of a project
 
      Returns the instances of the project, page by page. Use it to find the ID of an instance by its
@@ -332,7 +332,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | InstanceList]
+        Response[ErrorBody | GatewayError | InstanceList]
     """
 
     kwargs = _get_kwargs(
@@ -372,7 +372,7 @@ async def asyncio(
     include_delete: str | Unset = "false",
     offset: int | Unset = 0,
     limit: int | Unset = 10,
-) -> Error | GatewayError | InstanceList | None:
+) -> ErrorBody | GatewayError | InstanceList | None:
     """List the instances of a project
 
      Returns the instances of the project, page by page. Use it to find the ID of an instance by its
@@ -410,7 +410,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | InstanceList
+        ErrorBody | GatewayError | InstanceList
     """
 
     return (

@@ -6,7 +6,7 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
-from ...models.error import Error
+from ...models.error_body import ErrorBody
 from ...models.gateway_error import GatewayError
 from ...models.instance import Instance
 from ...types import Response
@@ -30,29 +30,29 @@ def _get_kwargs(
 
 def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Error | GatewayError | Instance | None:
+) -> ErrorBody | GatewayError | Instance | None:
     if response.status_code == 200:
         response_200 = Instance.from_dict(response.json())
 
         return response_200
 
     if response.status_code == 400:
-        response_400 = Error.from_dict(response.json())
+        response_400 = ErrorBody.from_dict(response.json())
 
         return response_400
 
     if response.status_code == 401:
-        response_401 = Error.from_dict(response.json())
+        response_401 = ErrorBody.from_dict(response.json())
 
         return response_401
 
     if response.status_code == 403:
-        response_403 = Error.from_dict(response.json())
+        response_403 = ErrorBody.from_dict(response.json())
 
         return response_403
 
     if response.status_code == 404:
-        response_404 = Error.from_dict(response.json())
+        response_404 = ErrorBody.from_dict(response.json())
 
         return response_404
 
@@ -62,7 +62,7 @@ def _parse_response(
         return response_429
 
     if response.status_code == 500:
-        response_500 = Error.from_dict(response.json())
+        response_500 = ErrorBody.from_dict(response.json())
 
         return response_500
 
@@ -74,7 +74,7 @@ def _parse_response(
 
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Response[Error | GatewayError | Instance]:
+) -> Response[ErrorBody | GatewayError | Instance]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -88,7 +88,7 @@ def sync_detailed(
     instance_id: str,
     *,
     client: AuthenticatedClient | Client,
-) -> Response[Error | GatewayError | Instance]:
+) -> Response[ErrorBody | GatewayError | Instance]:
     """Show an instance
 
      Returns the type of an instance, the number of its shards and replicas, and whether client IP pass-
@@ -106,7 +106,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | Instance]
+        Response[ErrorBody | GatewayError | Instance]
     """
 
     kwargs = _get_kwargs(
@@ -126,7 +126,7 @@ def sync(
     instance_id: str,
     *,
     client: AuthenticatedClient | Client,
-) -> Error | GatewayError | Instance | None:
+) -> ErrorBody | GatewayError | Instance | None:
     """Show an instance
 
      Returns the type of an instance, the number of its shards and replicas, and whether client IP pass-
@@ -144,7 +144,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | Instance
+        ErrorBody | GatewayError | Instance
     """
 
     return sync_detailed(
@@ -159,7 +159,7 @@ async def asyncio_detailed(
     instance_id: str,
     *,
     client: AuthenticatedClient | Client,
-) -> Response[Error | GatewayError | Instance]:
+) -> Response[ErrorBody | GatewayError | Instance]:
     """Show an instance
 
      Returns the type of an instance, the number of its shards and replicas, and whether client IP pass-
@@ -177,7 +177,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | Instance]
+        Response[ErrorBody | GatewayError | Instance]
     """
 
     kwargs = _get_kwargs(
@@ -195,7 +195,7 @@ async def asyncio(
     instance_id: str,
     *,
     client: AuthenticatedClient | Client,
-) -> Error | GatewayError | Instance | None:
+) -> ErrorBody | GatewayError | Instance | None:
     """Show an instance
 
      Returns the type of an instance, the number of its shards and replicas, and whether client IP pass-
@@ -213,7 +213,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | Instance
+        ErrorBody | GatewayError | Instance
     """
 
     return (

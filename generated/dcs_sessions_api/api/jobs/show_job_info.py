@@ -6,7 +6,7 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
-from ...models.error import Error
+from ...models.error_body import ErrorBody
 from ...models.gateway_error import GatewayError
 from ...models.job import Job
 from ...types import Response
@@ -30,29 +30,29 @@ def _get_kwargs(
 
 def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Error | GatewayError | Job | None:
+) -> ErrorBody | GatewayError | Job | None:
     if response.status_code == 200:
         response_200 = Job.from_dict(response.json())
 
         return response_200
 
     if response.status_code == 400:
-        response_400 = Error.from_dict(response.json())
+        response_400 = ErrorBody.from_dict(response.json())
 
         return response_400
 
     if response.status_code == 401:
-        response_401 = Error.from_dict(response.json())
+        response_401 = ErrorBody.from_dict(response.json())
 
         return response_401
 
     if response.status_code == 403:
-        response_403 = Error.from_dict(response.json())
+        response_403 = ErrorBody.from_dict(response.json())
 
         return response_403
 
     if response.status_code == 404:
-        response_404 = Error.from_dict(response.json())
+        response_404 = ErrorBody.from_dict(response.json())
 
         return response_404
 
@@ -62,7 +62,7 @@ def _parse_response(
         return response_429
 
     if response.status_code == 500:
-        response_500 = Error.from_dict(response.json())
+        response_500 = ErrorBody.from_dict(response.json())
 
         return response_500
 
@@ -74,7 +74,7 @@ def _parse_response(
 
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Response[Error | GatewayError | Job]:
+) -> Response[ErrorBody | GatewayError | Job]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -88,7 +88,7 @@ def sync_detailed(
     job_id: str,
     *,
     client: AuthenticatedClient | Client,
-) -> Response[Error | GatewayError | Job]:
+) -> Response[ErrorBody | GatewayError | Job]:
     """Show the state of a job
 
      Tells whether a job is waiting, running, done or failed. It answers for the jobs of
@@ -106,7 +106,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | Job]
+        Response[ErrorBody | GatewayError | Job]
     """
 
     kwargs = _get_kwargs(
@@ -126,7 +126,7 @@ def sync(
     job_id: str,
     *,
     client: AuthenticatedClient | Client,
-) -> Error | GatewayError | Job | None:
+) -> ErrorBody | GatewayError | Job | None:
     """Show the state of a job
 
      Tells whether a job is waiting, running, done or failed. It answers for the jobs of
@@ -144,7 +144,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | Job
+        ErrorBody | GatewayError | Job
     """
 
     return sync_detailed(
@@ -159,7 +159,7 @@ async def asyncio_detailed(
     job_id: str,
     *,
     client: AuthenticatedClient | Client,
-) -> Response[Error | GatewayError | Job]:
+) -> Response[ErrorBody | GatewayError | Job]:
     """Show the state of a job
 
      Tells whether a job is waiting, running, done or failed. It answers for the jobs of
@@ -177,7 +177,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | Job]
+        Response[ErrorBody | GatewayError | Job]
     """
 
     kwargs = _get_kwargs(
@@ -195,7 +195,7 @@ async def asyncio(
     job_id: str,
     *,
     client: AuthenticatedClient | Client,
-) -> Error | GatewayError | Job | None:
+) -> ErrorBody | GatewayError | Job | None:
     """Show the state of a job
 
      Tells whether a job is waiting, running, done or failed. It answers for the jobs of
@@ -213,7 +213,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | Job
+        ErrorBody | GatewayError | Job
     """
 
     return (

@@ -6,7 +6,7 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
-from ...models.error import Error
+from ...models.error_body import ErrorBody
 from ...models.gateway_error import GatewayError
 from ...models.node_list import NodeList
 from ...types import Response
@@ -30,29 +30,29 @@ def _get_kwargs(
 
 def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Error | GatewayError | NodeList | None:
+) -> ErrorBody | GatewayError | NodeList | None:
     if response.status_code == 200:
         response_200 = NodeList.from_dict(response.json())
 
         return response_200
 
     if response.status_code == 400:
-        response_400 = Error.from_dict(response.json())
+        response_400 = ErrorBody.from_dict(response.json())
 
         return response_400
 
     if response.status_code == 401:
-        response_401 = Error.from_dict(response.json())
+        response_401 = ErrorBody.from_dict(response.json())
 
         return response_401
 
     if response.status_code == 403:
-        response_403 = Error.from_dict(response.json())
+        response_403 = ErrorBody.from_dict(response.json())
 
         return response_403
 
     if response.status_code == 404:
-        response_404 = Error.from_dict(response.json())
+        response_404 = ErrorBody.from_dict(response.json())
 
         return response_404
 
@@ -62,7 +62,7 @@ def _parse_response(
         return response_429
 
     if response.status_code == 500:
-        response_500 = Error.from_dict(response.json())
+        response_500 = ErrorBody.from_dict(response.json())
 
         return response_500
 
@@ -74,7 +74,7 @@ def _parse_response(
 
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Response[Error | GatewayError | NodeList]:
+) -> Response[ErrorBody | GatewayError | NodeList]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -88,7 +88,7 @@ def sync_detailed(
     instance_id: str,
     *,
     client: AuthenticatedClient | Client,
-) -> Response[Error | GatewayError | NodeList]:
+) -> Response[ErrorBody | GatewayError | NodeList]:
     """List the nodes of an instance
 
      Gives every node of an instance with its role and address. `node_id` is the ID that the session
@@ -107,7 +107,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | NodeList]
+        Response[ErrorBody | GatewayError | NodeList]
     """
 
     kwargs = _get_kwargs(
@@ -127,7 +127,7 @@ def sync(
     instance_id: str,
     *,
     client: AuthenticatedClient | Client,
-) -> Error | GatewayError | NodeList | None:
+) -> ErrorBody | GatewayError | NodeList | None:
     """List the nodes of an instance
 
      Gives every node of an instance with its role and address. `node_id` is the ID that the session
@@ -146,7 +146,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | NodeList
+        ErrorBody | GatewayError | NodeList
     """
 
     return sync_detailed(
@@ -161,7 +161,7 @@ async def asyncio_detailed(
     instance_id: str,
     *,
     client: AuthenticatedClient | Client,
-) -> Response[Error | GatewayError | NodeList]:
+) -> Response[ErrorBody | GatewayError | NodeList]:
     """List the nodes of an instance
 
      Gives every node of an instance with its role and address. `node_id` is the ID that the session
@@ -180,7 +180,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | NodeList]
+        Response[ErrorBody | GatewayError | NodeList]
     """
 
     kwargs = _get_kwargs(
@@ -198,7 +198,7 @@ async def asyncio(
     instance_id: str,
     *,
     client: AuthenticatedClient | Client,
-) -> Error | GatewayError | NodeList | None:
+) -> ErrorBody | GatewayError | NodeList | None:
     """List the nodes of an instance
 
      Gives every node of an instance with its role and address. `node_id` is the ID that the session
@@ -217,7 +217,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | NodeList
+        ErrorBody | GatewayError | NodeList
     """
 
     return (

@@ -6,7 +6,7 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
-from ...models.error import Error
+from ...models.error_body import ErrorBody
 from ...models.gateway_error import GatewayError
 from ...models.kill_request import KillRequest
 from ...types import Response
@@ -38,28 +38,28 @@ def _get_kwargs(
 
 def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Any | Error | GatewayError | None:
+) -> Any | ErrorBody | GatewayError | None:
     if response.status_code == 204:
         response_204 = cast(Any, None)
         return response_204
 
     if response.status_code == 400:
-        response_400 = Error.from_dict(response.json())
+        response_400 = ErrorBody.from_dict(response.json())
 
         return response_400
 
     if response.status_code == 401:
-        response_401 = Error.from_dict(response.json())
+        response_401 = ErrorBody.from_dict(response.json())
 
         return response_401
 
     if response.status_code == 403:
-        response_403 = Error.from_dict(response.json())
+        response_403 = ErrorBody.from_dict(response.json())
 
         return response_403
 
     if response.status_code == 404:
-        response_404 = Error.from_dict(response.json())
+        response_404 = ErrorBody.from_dict(response.json())
 
         return response_404
 
@@ -69,7 +69,7 @@ def _parse_response(
         return response_429
 
     if response.status_code == 500:
-        response_500 = Error.from_dict(response.json())
+        response_500 = ErrorBody.from_dict(response.json())
 
         return response_500
 
@@ -81,7 +81,7 @@ def _parse_response(
 
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Response[Any | Error | GatewayError]:
+) -> Response[Any | ErrorBody | GatewayError]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -96,7 +96,7 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: KillRequest,
-) -> Response[Any | Error | GatewayError]:
+) -> Response[Any | ErrorBody | GatewayError]:
     """End chosen sessions of a node
 
      Disconnects the sessions with the given addresses, and has done so when it answers: there is no job.
@@ -115,7 +115,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Any | Error | GatewayError]
+        Response[Any | ErrorBody | GatewayError]
     """
 
     kwargs = _get_kwargs(
@@ -137,7 +137,7 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
     body: KillRequest,
-) -> Any | Error | GatewayError | None:
+) -> Any | ErrorBody | GatewayError | None:
     """End chosen sessions of a node
 
      Disconnects the sessions with the given addresses, and has done so when it answers: there is no job.
@@ -156,7 +156,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Any | Error | GatewayError
+        Any | ErrorBody | GatewayError
     """
 
     return sync_detailed(
@@ -173,7 +173,7 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: KillRequest,
-) -> Response[Any | Error | GatewayError]:
+) -> Response[Any | ErrorBody | GatewayError]:
     """End chosen sessions of a node
 
      Disconnects the sessions with the given addresses, and has done so when it answers: there is no job.
@@ -192,7 +192,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Any | Error | GatewayError]
+        Response[Any | ErrorBody | GatewayError]
     """
 
     kwargs = _get_kwargs(
@@ -212,7 +212,7 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
     body: KillRequest,
-) -> Any | Error | GatewayError | None:
+) -> Any | ErrorBody | GatewayError | None:
     """End chosen sessions of a node
 
      Disconnects the sessions with the given addresses, and has done so when it answers: there is no job.
@@ -231,7 +231,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Any | Error | GatewayError
+        Any | ErrorBody | GatewayError
     """
 
     return (

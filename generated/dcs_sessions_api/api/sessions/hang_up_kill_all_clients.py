@@ -6,7 +6,7 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
-from ...models.error import Error
+from ...models.error_body import ErrorBody
 from ...models.gateway_error import GatewayError
 from ...models.kill_all_request import KillAllRequest
 from ...models.kill_all_started import KillAllStarted
@@ -39,29 +39,29 @@ def _get_kwargs(
 
 def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Error | GatewayError | KillAllStarted | None:
+) -> ErrorBody | GatewayError | KillAllStarted | None:
     if response.status_code == 200:
         response_200 = KillAllStarted.from_dict(response.json())
 
         return response_200
 
     if response.status_code == 400:
-        response_400 = Error.from_dict(response.json())
+        response_400 = ErrorBody.from_dict(response.json())
 
         return response_400
 
     if response.status_code == 401:
-        response_401 = Error.from_dict(response.json())
+        response_401 = ErrorBody.from_dict(response.json())
 
         return response_401
 
     if response.status_code == 403:
-        response_403 = Error.from_dict(response.json())
+        response_403 = ErrorBody.from_dict(response.json())
 
         return response_403
 
     if response.status_code == 404:
-        response_404 = Error.from_dict(response.json())
+        response_404 = ErrorBody.from_dict(response.json())
 
         return response_404
 
@@ -71,7 +71,7 @@ def _parse_response(
         return response_429
 
     if response.status_code == 500:
-        response_500 = Error.from_dict(response.json())
+        response_500 = ErrorBody.from_dict(response.json())
 
         return response_500
 
@@ -83,7 +83,7 @@ def _parse_response(
 
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Response[Error | GatewayError | KillAllStarted]:
+) -> Response[ErrorBody | GatewayError | KillAllStarted]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -98,7 +98,7 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: KillAllRequest,
-) -> Response[Error | GatewayError | KillAllStarted]:
+) -> Response[ErrorBody | GatewayError | KillAllStarted]:
     """End all sessions of a node or of the instance
 
      Starts a job that disconnects every session of one node, or of every node of the instance when
@@ -119,7 +119,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | KillAllStarted]
+        Response[ErrorBody | GatewayError | KillAllStarted]
     """
 
     kwargs = _get_kwargs(
@@ -141,7 +141,7 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
     body: KillAllRequest,
-) -> Error | GatewayError | KillAllStarted | None:
+) -> ErrorBody | GatewayError | KillAllStarted | None:
     """End all sessions of a node or of the instance
 
      Starts a job that disconnects every session of one node, or of every node of the instance when
@@ -162,7 +162,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | KillAllStarted
+        ErrorBody | GatewayError | KillAllStarted
     """
 
     return sync_detailed(
@@ -179,7 +179,7 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: KillAllRequest,
-) -> Response[Error | GatewayError | KillAllStarted]:
+) -> Response[ErrorBody | GatewayError | KillAllStarted]:
     """End all sessions of a node or of the instance
 
      Starts a job that disconnects every session of one node, or of every node of the instance when
@@ -200,7 +200,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | KillAllStarted]
+        Response[ErrorBody | GatewayError | KillAllStarted]
     """
 
     kwargs = _get_kwargs(
@@ -220,7 +220,7 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
     body: KillAllRequest,
-) -> Error | GatewayError | KillAllStarted | None:
+) -> ErrorBody | GatewayError | KillAllStarted | None:
     """End all sessions of a node or of the instance
 
      Starts a job that disconnects every session of one node, or of every node of the instance when
@@ -241,7 +241,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | KillAllStarted
+        ErrorBody | GatewayError | KillAllStarted
     """
 
     return (

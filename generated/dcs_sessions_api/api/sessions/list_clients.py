@@ -6,7 +6,7 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
-from ...models.error import Error
+from ...models.error_body import ErrorBody
 from ...models.gateway_error import GatewayError
 from ...models.list_clients_order import ListClientsOrder
 from ...models.session_page import SessionPage
@@ -59,29 +59,29 @@ def _get_kwargs(
 
 def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Error | GatewayError | SessionPage | None:
+) -> ErrorBody | GatewayError | SessionPage | None:
     if response.status_code == 200:
         response_200 = SessionPage.from_dict(response.json())
 
         return response_200
 
     if response.status_code == 400:
-        response_400 = Error.from_dict(response.json())
+        response_400 = ErrorBody.from_dict(response.json())
 
         return response_400
 
     if response.status_code == 401:
-        response_401 = Error.from_dict(response.json())
+        response_401 = ErrorBody.from_dict(response.json())
 
         return response_401
 
     if response.status_code == 403:
-        response_403 = Error.from_dict(response.json())
+        response_403 = ErrorBody.from_dict(response.json())
 
         return response_403
 
     if response.status_code == 404:
-        response_404 = Error.from_dict(response.json())
+        response_404 = ErrorBody.from_dict(response.json())
 
         return response_404
 
@@ -91,7 +91,7 @@ def _parse_response(
         return response_429
 
     if response.status_code == 500:
-        response_500 = Error.from_dict(response.json())
+        response_500 = ErrorBody.from_dict(response.json())
 
         return response_500
 
@@ -103,7 +103,7 @@ def _parse_response(
 
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Response[Error | GatewayError | SessionPage]:
+) -> Response[ErrorBody | GatewayError | SessionPage]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -123,7 +123,7 @@ def sync_detailed(
     addr: str | Unset = UNSET,
     sort: str | Unset = UNSET,
     order: ListClientsOrder | Unset = "desc",
-) -> Response[Error | GatewayError | SessionPage]:
+) -> Response[ErrorBody | GatewayError | SessionPage]:
     """List the sessions of a node
 
      Reads the saved list of sessions of one node, page by page. `count` is the number of sessions in the
@@ -155,7 +155,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | SessionPage]
+        Response[ErrorBody | GatewayError | SessionPage]
     """
 
     kwargs = _get_kwargs(
@@ -187,7 +187,7 @@ def sync(
     addr: str | Unset = UNSET,
     sort: str | Unset = UNSET,
     order: ListClientsOrder | Unset = "desc",
-) -> Error | GatewayError | SessionPage | None:
+) -> ErrorBody | GatewayError | SessionPage | None:
     """List the sessions of a node
 
      Reads the saved list of sessions of one node, page by page. `count` is the number of sessions in the
@@ -219,7 +219,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | SessionPage
+        ErrorBody | GatewayError | SessionPage
     """
 
     return sync_detailed(
@@ -246,7 +246,7 @@ async def asyncio_detailed(
     addr: str | Unset = UNSET,
     sort: str | Unset = UNSET,
     order: ListClientsOrder | Unset = "desc",
-) -> Response[Error | GatewayError | SessionPage]:
+) -> Response[ErrorBody | GatewayError | SessionPage]:
     """List the sessions of a node
 
      Reads the saved list of sessions of one node, page by page. `count` is the number of sessions in the
@@ -278,7 +278,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | SessionPage]
+        Response[ErrorBody | GatewayError | SessionPage]
     """
 
     kwargs = _get_kwargs(
@@ -308,7 +308,7 @@ async def asyncio(
     addr: str | Unset = UNSET,
     sort: str | Unset = UNSET,
     order: ListClientsOrder | Unset = "desc",
-) -> Error | GatewayError | SessionPage | None:
+) -> ErrorBody | GatewayError | SessionPage | None:
     """List the sessions of a node
 
      Reads the saved list of sessions of one node, page by page. `count` is the number of sessions in the
@@ -340,7 +340,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | SessionPage
+        ErrorBody | GatewayError | SessionPage
     """
 
     return (

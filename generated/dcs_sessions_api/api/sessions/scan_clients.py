@@ -6,7 +6,7 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
-from ...models.error import Error
+from ...models.error_body import ErrorBody
 from ...models.gateway_error import GatewayError
 from ...models.scan_request import ScanRequest
 from ...models.scan_started import ScanStarted
@@ -39,29 +39,29 @@ def _get_kwargs(
 
 def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Error | GatewayError | ScanStarted | None:
+) -> ErrorBody | GatewayError | ScanStarted | None:
     if response.status_code == 200:
         response_200 = ScanStarted.from_dict(response.json())
 
         return response_200
 
     if response.status_code == 400:
-        response_400 = Error.from_dict(response.json())
+        response_400 = ErrorBody.from_dict(response.json())
 
         return response_400
 
     if response.status_code == 401:
-        response_401 = Error.from_dict(response.json())
+        response_401 = ErrorBody.from_dict(response.json())
 
         return response_401
 
     if response.status_code == 403:
-        response_403 = Error.from_dict(response.json())
+        response_403 = ErrorBody.from_dict(response.json())
 
         return response_403
 
     if response.status_code == 404:
-        response_404 = Error.from_dict(response.json())
+        response_404 = ErrorBody.from_dict(response.json())
 
         return response_404
 
@@ -71,7 +71,7 @@ def _parse_response(
         return response_429
 
     if response.status_code == 500:
-        response_500 = Error.from_dict(response.json())
+        response_500 = ErrorBody.from_dict(response.json())
 
         return response_500
 
@@ -83,7 +83,7 @@ def _parse_response(
 
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Response[Error | GatewayError | ScanStarted]:
+) -> Response[ErrorBody | GatewayError | ScanStarted]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -98,7 +98,7 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: ScanRequest,
-) -> Response[Error | GatewayError | ScanStarted]:
+) -> Response[ErrorBody | GatewayError | ScanStarted]:
     """Query the sessions of a node
 
      Starts a job that queries the client sessions of one node and saves the list. The answer holds only
@@ -121,7 +121,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | ScanStarted]
+        Response[ErrorBody | GatewayError | ScanStarted]
     """
 
     kwargs = _get_kwargs(
@@ -143,7 +143,7 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
     body: ScanRequest,
-) -> Error | GatewayError | ScanStarted | None:
+) -> ErrorBody | GatewayError | ScanStarted | None:
     """Query the sessions of a node
 
      Starts a job that queries the client sessions of one node and saves the list. The answer holds only
@@ -166,7 +166,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | ScanStarted
+        ErrorBody | GatewayError | ScanStarted
     """
 
     return sync_detailed(
@@ -183,7 +183,7 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: ScanRequest,
-) -> Response[Error | GatewayError | ScanStarted]:
+) -> Response[ErrorBody | GatewayError | ScanStarted]:
     """Query the sessions of a node
 
      Starts a job that queries the client sessions of one node and saves the list. The answer holds only
@@ -206,7 +206,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | ScanStarted]
+        Response[ErrorBody | GatewayError | ScanStarted]
     """
 
     kwargs = _get_kwargs(
@@ -226,7 +226,7 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
     body: ScanRequest,
-) -> Error | GatewayError | ScanStarted | None:
+) -> ErrorBody | GatewayError | ScanStarted | None:
     """Query the sessions of a node
 
      Starts a job that queries the client sessions of one node and saves the list. The answer holds only
@@ -249,7 +249,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | ScanStarted
+        ErrorBody | GatewayError | ScanStarted
     """
 
     return (

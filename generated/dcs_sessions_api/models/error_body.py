@@ -8,15 +8,12 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
-T = TypeVar("T", bound="Error")
+T = TypeVar("T", bound="ErrorBody")
 
 
 @_attrs_define
-class Error:
-    """Why a request was refused. Go by the code, not by the status: the same status has many causes. The gateway in front
-    of the service adds `request_id`.
-
-    """
+class ErrorBody:
+    """Why a request was refused. Go by the code, not by the status: the same status has many causes."""
 
     error_code: str
     """ Error code: DCS.nnnn of the service, nine digits of its older family, or APIGW.nnnn of the gateway. """
@@ -24,6 +21,8 @@ class Error:
     """ Error message. """
     error_ext_msg: None | str | Unset = UNSET
     """ Error message details. Documented as unused so far, and often null or missing. """
+    request_id: str | Unset = UNSET
+    """ ID of the request, to be named when asking the vendor about it. The gateway sends it. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -37,6 +36,8 @@ class Error:
         else:
             error_ext_msg = self.error_ext_msg
 
+        request_id = self.request_id
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -47,6 +48,8 @@ class Error:
         )
         if error_ext_msg is not UNSET:
             field_dict["error_ext_msg"] = error_ext_msg
+        if request_id is not UNSET:
+            field_dict["request_id"] = request_id
 
         return field_dict
 
@@ -66,14 +69,17 @@ class Error:
 
         error_ext_msg = _parse_error_ext_msg(d.pop("error_ext_msg", UNSET))
 
-        error = cls(
+        request_id = d.pop("request_id", UNSET)
+
+        error_body = cls(
             error_code=error_code,
             error_msg=error_msg,
             error_ext_msg=error_ext_msg,
+            request_id=request_id,
         )
 
-        error.additional_properties = d
-        return error
+        error_body.additional_properties = d
+        return error_body
 
     @property
     def additional_keys(self) -> list[str]:
