@@ -1,15 +1,17 @@
-"""Make clients from openapi.yaml with the generators of other languages, build them, run them.
+"""Make clients from the contract with the generators of other languages, build them, run them.
 
     python -m tools.clients [LANGUAGE ...]
 
 The programs in examples/<language>/ are copied to build/examples/, where everything else is made,
-and run against the emulator, from whose Valkey they have to end a session. A language whose tools
-are not on the machine is left out, which is an error with CI=true.
+and run against the emulator, from whose Valkey they have to end a session: once with a token and
+once with a signature. A proxy between them adds what the service may add, and sees where secrets
+are sent. A language whose tools are not on the machine is left out, an error with CI=true.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -21,7 +23,8 @@ from typing import NamedTuple
 import valkey
 
 from dcs_sessions.emulator import Emulator
-from tools.spec import ROOT, SPEC
+from tools import editions, recorder, spec
+from tools.spec import ROOT
 
 OUTPUT = ROOT / "build"
 BIN = Path(sys.executable).parent
@@ -35,17 +38,19 @@ class Client(NamedTuple):
     needs: tuple[str, ...]
     build: tuple[str, ...]
     run: str
+    # Files of other examples that this one uses as well.
+    borrows: tuple[str, ...] = ()
 
 
-def openapi_generator(language: str, output: str) -> tuple[str, ...]:
+def openapi_generator(language: str, output: str, *options: str) -> tuple[str, ...]:
     """Commands that make a client with OpenAPI Generator, which comes from Maven's repository."""
     artifact = f"org.openapitools:openapi-generator-cli:{GENERATOR_VERSION}"
     copy = f"mvn -q -B dependency:copy -Dartifact={artifact} -DoutputDirectory={OUTPUT}"
-    # Its own validation takes the bodies of links for text, which no version of OpenAPI says.
-    options = "--skip-validate-spec --additional-properties packageName=dcs"
+    more = "".join(f",{option}" for option in options)
+    source = f"-g {language} -i ../../openapi.clients.yaml -o {output}"
     return (
         f"test -e {GENERATOR} || {copy}",
-        f"java -jar {GENERATOR} generate -g {language} -i ../../openapi.yaml -o {output} {options}",
+        f"java -jar {GENERATOR} generate {source} --additional-properties packageName=dcs{more}",
     )
 
 
@@ -54,31 +59,48 @@ NPM = Client(
     build=("npm ci", "npm run generate", "npm run build"),
     run="npm run --silent start",
 )
+JAVA = ("java", "mvn")
 CLIENTS = {
     "typescript": NPM._replace(build=(*NPM.build, "npm test")),
-    "hey-api": NPM,
+    "hey-api": NPM._replace(borrows=("typescript/sign.ts",)),
     "go": Client(
         needs=("go",),
         build=("go generate ./...", "go vet ./...", "go build -o main .", "go test ./..."),
         run="./main",
     ),
     "java": Client(
-        needs=("java", "mvn"),
-        build=("mvn -q -B compile",),
+        needs=JAVA,
+        build=(
+            "mvn -q -B compile",
+            "mvn -q -B exec:java -Dmain=example.Vectors -Dexec.args=../../signing-vectors.json",
+        ),
         run="mvn -q -B exec:java",
     ),
     "rust": Client(
-        needs=("cargo", "java", "mvn"),
-        build=(*openapi_generator("rust", "dcs"), "RUSTFLAGS='-D warnings' cargo build --quiet"),
+        needs=("cargo", *JAVA),
+        build=(
+            *openapi_generator("rust", "dcs", "supportMiddleware=true"),
+            "RUSTFLAGS='-D warnings' cargo test --quiet",
+            "RUSTFLAGS='-D warnings' cargo build --quiet",
+        ),
         run="target/debug/dcs-sessions-example",
     ),
-    # Only made: no machine here has .NET.
-    "csharp": Client(
-        needs=("java", "mvn"),
-        build=openapi_generator("csharp", "dcs"),
-        run="",
-    ),
+    # Only made, not built.
+    **{
+        language: Client(needs=JAVA, build=openapi_generator(language, "dcs"), run="")
+        for language in ("csharp", "kotlin", "php", "ruby", "swift6")
+    },
 }
+# What a program prints, line by line; the ID at the end is the gateway's.
+EXPECTED = (
+    "nodes: 1",
+    "sessions: 5",
+    "ended: ",
+    "refused: 400 DCS.3053",
+    f"refused: 401 APIGW.0301 {recorder.REQUEST_ID}",
+    f"refused: 429 APIGW.0308 {recorder.REQUEST_ID}",
+    "refused: 503 ",
+)
 
 
 class FailedError(Exception):
@@ -95,38 +117,92 @@ def make(language: str) -> None:
     if example.exists():
         ignored = shutil.ignore_patterns("node_modules", "target")
         shutil.copytree(example, folder, dirs_exist_ok=True, ignore=ignored)
-    # The examples find the contract where they find it in this repository.
-    shutil.copy(SPEC, OUTPUT / SPEC.name)
+    for name in client.borrows:
+        shutil.copy(ROOT / "examples" / name, folder)
+    # The examples find what a release carries two folders above.
+    edition = editions.dump(editions.clients(spec.load()), "openapi.yaml by an overlay")
+    (OUTPUT / "openapi.clients.yaml").write_text(edition, encoding="utf-8")
+    shutil.copy(editions.DATA / "signing-vectors.json", OUTPUT)
     for command in client.build:
         sh(command, folder)
     if client.run:
+        # A DCS for each, for a node whose sessions are saved is not queried again without asking.
         with Emulator() as dcs:
-            run(client.run, folder, dcs)
+            run(client.run, folder, dcs, {"DCS_TOKEN": dcs.token}, {dcs.token: "X-Auth-Token"})
+        with Emulator() as dcs:
+            key = {"DCS_ACCESS_KEY": dcs.ak, "DCS_SECRET_KEY": dcs.sk}
+            run(client.run, folder, dcs, key, {dcs.ak: "Authorization", dcs.sk: ""})
 
 
-def run(command: str, folder: Path, dcs: Emulator) -> None:
-    """Run a program that has to end the session called worker, and to be refused once."""
-    pool = valkey.ConnectionPool.from_url(dcs.redis_urls[0], client_name="worker")
-    worker = pool.get_connection("PING")
-    environment = {
-        "DCS_ENDPOINT": dcs.endpoint,
-        "DCS_TOKEN": dcs.token,
-        "DCS_PROJECT_ID": dcs.project_id,
-        "DCS_INSTANCE_ID": dcs.instance_id,
-    }
-    output = sh(command, folder, environment)
-    try:
-        worker.send_command("PING")
-        worker.read_response()
-    except valkey.ConnectionError:
-        pass
-    else:
-        raise FailedError(f"the session was not ended:\n{output}")
-    finally:
-        pool.disconnect()
-    for line in ("nodes: 1", "sessions: 1", "ended: ", "refused: 400 DCS.3053"):
-        if line not in output:
+def run(
+    command: str, folder: Path, dcs: Emulator, login: dict[str, str], secrets: dict[str, str]
+) -> None:
+    """Run a program that has to end the session called worker, and to be refused.
+
+    Args:
+        command: The program.
+        folder: Where to run it.
+        dcs: The emulator.
+        login: Variables with the credentials.
+        secrets: The credentials, each with the header that may carry it.
+
+    Raises:
+        FailedError: If it does not do that, or sends a secret to where it must not be.
+    """
+    names = ("worker", "a", "b", "c", "d")
+    url = dcs.redis_urls[0]
+    pools = [valkey.ConnectionPool.from_url(url, client_name=name) for name in names]
+    with recorder.recording(dcs.endpoint) as proxy:
+        try:
+            worker, *others = [pool.get_connection("PING") for pool in pools]
+            environment = {
+                "DCS_ENDPOINT": proxy.endpoint,
+                "DCS_PROJECT_ID": dcs.project_id,
+                "DCS_INSTANCE_ID": dcs.instance_id,
+                **login,
+            }
+            output = sh(command, folder, environment)
+            if answers(worker) or not all(map(answers, others)):
+                raise FailedError(f"not the session of the worker alone was ended:\n{output}")
+        finally:
+            for pool in pools:
+                pool.disconnect()
+    for line in EXPECTED:
+        if line not in f"{output}\n".replace("\n", " \n"):
             raise FailedError(f"{line!r} is missing in:\n{output}")
+    found = recorder.leaks(proxy.requests, secrets)
+    found += misuse(proxy.requests, login)
+    if found:
+        raise FailedError("\n".join(found))
+
+
+def answers(connection: valkey.Connection) -> bool:
+    """Return whether a session is still there."""
+    try:
+        connection.send_command("PING")
+        connection.read_response()
+    except valkey.ConnectionError:
+        return False
+    return True
+
+
+def misuse(requests: list[recorder.Recorded], login: dict[str, str]) -> list[str]:
+    """Return what the requests of a program do not show that they must."""
+    found = []
+    header = "x-auth-token" if "DCS_TOKEN" in login else "authorization"
+    for request in requests:
+        sent = [name.lower() for name, _ in request.headers]
+        if [name for name in sent if name in ("x-auth-token", "authorization")] != [header]:
+            found.append(f"{request.line}: not authenticated by {header} alone")
+    pages = [r for r in requests if r.method == "GET" and "/clients?" in r.target]
+    if len(pages) != 3:
+        found.append(f"{len(pages)} pages were read, and not 3")
+    scans = [
+        json.loads(r.body) for r in requests if r.method == "POST" and r.line.endswith("/clients")
+    ]
+    if [scan.keys() for scan in scans] != [{"node_id"}] * 2:
+        found.append("a scan was not asked for by its node alone")
+    return found
 
 
 def sh(command: str, folder: Path, environment: dict[str, str] | None = None) -> str:

@@ -1,14 +1,23 @@
 // The main job with openapi-fetch: find a session by its name, and end it.
 import createClient from "openapi-fetch";
 import type { components, paths } from "./dcs.js";
+import { sign } from "./sign.js";
 
-type DcsError = components["schemas"]["Error"];
+type DcsError = components["schemas"]["ErrorBody"];
+type Session = components["schemas"]["Session"];
 
-const { DCS_ENDPOINT, DCS_TOKEN, DCS_PROJECT_ID, DCS_INSTANCE_ID } = process.env as Record<string, string>;
+const { DCS_ENDPOINT, DCS_TOKEN, DCS_ACCESS_KEY, DCS_SECRET_KEY, DCS_PROJECT_ID, DCS_INSTANCE_ID } =
+  process.env as Record<string, string>;
+// Small to show how pages are read; up to 1000 are allowed.
+const LIMIT = 2;
 const path = { project_id: DCS_PROJECT_ID!, instance_id: DCS_INSTANCE_ID! };
-const dcs = createClient<paths>({
-  baseUrl: DCS_ENDPOINT!,
-  headers: { "X-Auth-Token": DCS_TOKEN! },
+const dcs = createClient<paths>({ baseUrl: DCS_ENDPOINT! });
+dcs.use({
+  async onRequest({ request }) {
+    if (!DCS_TOKEN) return sign(request, { accessKey: DCS_ACCESS_KEY!, secretKey: DCS_SECRET_KEY! });
+    request.headers.set("X-Auth-Token", DCS_TOKEN);
+    return request;
+  },
 });
 
 /** What an operation answered, or its error thrown. */
@@ -40,19 +49,24 @@ console.log(`nodes: ${nodes.length}`);
 const { job_id } = answer(
   await dcs.POST("/v2/{project_id}/instances/{instance_id}/clients", {
     params: { path },
-    body: { node_id: node.node_id, clean_cache: true },
+    body: { node_id: node.node_id },
   }),
 );
 await wait(job_id);
 
-const page = answer(
-  await dcs.GET("/v2/{project_id}/instances/{instance_id}/clients", {
-    params: { path, query: { node_id: node.node_id, limit: 1000 } },
-  }),
-);
-console.log(`sessions: ${page.count}`);
+const sessions: Session[] = [];
+for (;;) {
+  const page = answer(
+    await dcs.GET("/v2/{project_id}/instances/{instance_id}/clients", {
+      params: { path, query: { node_id: node.node_id, offset: sessions.length, limit: LIMIT } },
+    }),
+  );
+  sessions.push(...page.clients);
+  if (page.clients.length === 0 || sessions.length >= page.count) break;
+}
+console.log(`sessions: ${sessions.length}`);
 
-const worker = page.clients.find((session) => session.name === "worker");
+const worker = sessions.find((session) => session.name === "worker");
 if (!worker?.peer) throw new Error("no session is called worker");
 answer(
   await dcs.POST("/v2/{project_id}/instances/{instance_id}/clients/kill", {
@@ -64,6 +78,14 @@ console.log(`ended: ${worker.peer}`);
 
 const { error, response } = await dcs.POST("/v2/{project_id}/instances/{instance_id}/clients", {
   params: { path },
-  body: { node_id: "no-such-node", clean_cache: true },
+  body: { node_id: "no-such-node" },
 });
 console.log(`refused: ${response.status} ${error?.error_code}`);
+
+// The gateway in front of the service answers for these; the last answer is no JSON.
+for (const job_id of ["gateway", "throttled", "unavailable"]) {
+  const { error, response } = await dcs.GET("/v2/{project_id}/jobs/{job_id}", {
+    params: { path: { project_id: path.project_id, job_id } },
+  });
+  console.log(`refused: ${response.status} ${error?.error_code} ${error?.request_id}`);
+}
