@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from dcs_sessions import _signing
 from dcs_sessions.emulator import (
@@ -23,7 +25,7 @@ from dcs_sessions.emulator import (
     Emulator,
     node_id,
 )
-from dcs_sessions.emulator._auth import Caller, KeyLock, Throttle
+from dcs_sessions.emulator._auth import Caller, KeyLock, Throttle, _explanation
 from dcs_sessions.emulator._errors import ApiError
 
 if TYPE_CHECKING:
@@ -267,6 +269,43 @@ def test_temporary_keys_need_their_security_token(request_: Signed) -> None:
 def test_permanent_keys_have_no_security_token(request_: Signed) -> None:
     request_.headers["X-Security-Token"] = SECURITY_TOKEN
     assert "permanent" in _is_refused(request_.sign().send())
+
+
+def test_a_refused_signature_is_explained_by_the_text_that_was_to_be_signed(
+    request_: Signed,
+) -> None:
+    signed = {name.lower(): value for name, value in request_.headers.items()}
+    request_.sign().body = b"{}"
+    response = request_.send()
+    _is_refused(response)
+    shown = unquote(response.headers["X-Canonical-Request"])
+    assert shown == _signing.canonical_request("POST", request_.target, signed, b"{}")
+    assert request_.sk not in shown
+
+
+def test_the_explanation_of_a_refused_signature_has_no_security_token(request_: Signed) -> None:
+    request_.ak, request_.sk = TEMPORARY_ACCESS_KEY, TEMPORARY_SECRET_KEY
+    request_.headers["X-Security-Token"] = SECURITY_TOKEN
+    request_.sign().body = b"{}"
+    shown = unquote(request_.send().headers["X-Canonical-Request"])
+    assert "\nx-security-token:***\n" in shown
+    assert SECURITY_TOKEN not in shown
+
+
+def test_a_taken_signature_is_not_explained(request_: Signed) -> None:
+    assert "X-Canonical-Request" not in request_.sign().send().headers
+
+
+@pytest.mark.parametrize(
+    ("client", "explained"),
+    [(("127.0.0.1", 1), True), (("::1", 1), True), (("192.0.2.1", 1), False), (None, False)],
+)
+def test_a_refused_signature_is_explained_on_loopback_only(
+    client: tuple[str, int] | None, explained: bool
+) -> None:
+    request = Request({"type": "http", "method": "GET", "client": client, "headers": []})
+    headers = _explanation(request, "/v2/p", b"", {"x-sdk-date": "20251023T080910Z"})
+    assert bool(headers) == explained
 
 
 def test_five_refused_signatures_in_a_row_lock_a_key(make_dcs: MakeDcs) -> None:

@@ -54,6 +54,7 @@ def test_the_wheel_has_both_packages_and_nothing_else(built: Path) -> None:
     packaged = {name.split("/", 1)[1] for name in sources()}
     assert names == packaged | {
         "dcs_sessions/openapi.yaml",
+        "dcs_sessions/signing-vectors.json",
         *(f"{info}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt")),
         f"{info}/licenses/LICENSE",
     }
@@ -65,6 +66,7 @@ def test_the_sdist_has_what_the_wheel_is_made_of(built: Path) -> None:
     with tarfile.open(built / f"dcs_sessions-{VERSION}.tar.gz") as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames()}
     assert names == sources() | {
+        "tests/data/signing-vectors.json",
         *("openapi.yaml", "LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml"),
         *("PKG-INFO", ".gitignore"),  # hatchling's: what it is, and what it left out
     }

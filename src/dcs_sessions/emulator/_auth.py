@@ -7,11 +7,14 @@ and the API Request Signing Guide, https://support.huaweicloud.com/intl/en-us/de
 from __future__ import annotations
 
 import hmac
+import logging
 import re
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 from dcs_sessions import _signing
 from dcs_sessions.emulator import _constants
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 _CLOCK_SKEW = timedelta(minutes=15)
 _KILL = "dcs:clients:kill"
+_SECRET_HEADERS = frozenset({"authorization", "x-auth-token", "x-security-token"})
+
+_log = logging.getLogger(__name__)
 # Refused signatures in a row that lock a key.
 _REFUSALS = 5
 # The service has more than one: SDK-HMAC-SM3, SDK-ECDSA-P256-SHA256, V11-HMAC-SHA256.
@@ -166,7 +172,8 @@ def _by_signature(
     refusal = _refusal(authorization, request, target, body, signed, date, secret_key)
     lock.count(name, refused=refusal is not None)
     if refusal is not None:
-        raise ApiError("APIGW.0301", refusal)
+        headers = _explanation(request, target, body, signed)
+        raise ApiError("APIGW.0301", refusal, headers=headers)
     return Caller("ak")
 
 
@@ -207,6 +214,21 @@ def _refusal(
     if not _same(authorization.signature, expected):
         return "verify aksk signature fail"
     return None
+
+
+def _explanation(
+    request: Request, target: str, body: bytes, signed: dict[str, str]
+) -> dict[str, str]:
+    """Return a header with the text that was to be signed, for a caller on this machine.
+
+    A signer that is being written can compare it with its own. It contains no key.
+    """
+    if request.client is None or not ip_address(request.client.host).is_loopback:
+        return {}
+    shown = signed | dict.fromkeys(signed.keys() & _SECRET_HEADERS, "***")
+    text = _signing.canonical_request(request.method, target, shown, body)
+    _log.debug("refused signature; the canonical request is %r", text)
+    return {"X-Canonical-Request": quote(text.encode("utf-8", "surrogateescape"), safe=" /:;=&,*")}
 
 
 def _signed_headers(request: Request, names: tuple[str, ...]) -> dict[str, str]:
