@@ -202,7 +202,8 @@ def test_credentials_that_are_refused_are_refused_once(client: AnyClient, fake: 
     chosen = client.query_sessions("i")
     fake.received.clear()
     fake.first = lambda request: answer(401, {"error_code": "DCS.1002"})
-    outcomes = client.end_sessions("i", chosen)
+    other = client.with_options(auth=dcs_sessions.TokenAuth("not accepted so far"))
+    outcomes = other.end_sessions("i", chosen)
     assert results(outcomes) == ["stopped"] * 5
     assert all(isinstance(each.error, dcs_sessions.AuthenticationError) for each in outcomes)
     assert len(fake.received) == 1
