@@ -65,8 +65,8 @@ class Recorder:
             status, code, message = GATEWAY[job]
             if code is None:
                 return status, HTML, message.encode()
-            error = {"error_msg": message, "error_code": code, "request_id": REQUEST_ID}
-            return status, JSON, json.dumps(error).encode()
+            refusal = {"error_msg": message, "error_code": code, "request_id": REQUEST_ID}
+            return status, JSON, json.dumps(refusal).encode()
         connection = http.client.HTTPConnection(self._upstream, timeout=60)
         try:
             # With the host that was sent, which is signed.
