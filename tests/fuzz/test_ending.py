@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -16,7 +19,7 @@ from hypothesis import strategies as st
 
 from dcs_sessions import DcsSessionsError, _ending
 from dcs_sessions._async._ending import AsyncEnding
-from support.world import World
+from support.world import Clock, World
 
 # A run is dozens of requests: `make fuzz` has time for so many.
 RUNS = 10_000 if settings().max_examples > 1000 else 200
@@ -204,3 +207,16 @@ def test_a_mistake_is_found(
     mistake(monkeypatch)
     with pytest.raises(AssertionError, match=problem):
         find()
+
+
+def test_virtual_time_passes_in_one_thread_only() -> None:
+    before = time.monotonic()
+    clock = Clock()
+    seen: list[float] = []
+    with mock.patch("time.monotonic", clock.monotonic):
+        clock.now = before + 1e6
+        other = threading.Thread(target=lambda: seen.append(time.monotonic()))
+        other.start()
+        other.join()
+        assert time.monotonic() == clock.now
+    assert before <= seen[0] <= time.monotonic()

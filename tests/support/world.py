@@ -11,6 +11,8 @@ import contextlib
 import json
 import math
 import selectors
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -77,14 +79,22 @@ class Server:
     tried_at: float = -math.inf
 
 
+_REAL_MONOTONIC = time.monotonic
+
+
 class Clock:
-    """Virtual time, for the event loop and for `time.monotonic()`."""
+    """Virtual time, for the event loop and for `time.monotonic()`, in the thread that makes it.
+
+    Other threads go on in real time. An event loop there, such as that of a shared emulator, would
+    plan its next step in a time that does not come for minutes.
+    """
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self._thread = threading.get_ident()
 
     def monotonic(self) -> float:
-        return self.now
+        return self.now if threading.get_ident() == self._thread else _REAL_MONOTONIC()
 
 
 class _Selector(selectors.SelectSelector):
