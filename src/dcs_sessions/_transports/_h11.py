@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 import urllib.parse
+import weakref
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -146,6 +147,10 @@ class _Connection:
             socket.socket.shutdown(self.stream.get_extra_info("socket"), socket.SHUT_RDWR)
 
 
+# Those of this process, to be told of a fork before any thread of the child can use them.
+_TRANSPORTS: Final[weakref.WeakSet[SyncTransport]] = weakref.WeakSet()
+
+
 class SyncTransport:
     """A pool of connections, safe to share between threads, and to use on both sides of a fork."""
 
@@ -155,9 +160,9 @@ class SyncTransport:
         self._proxies: dict[str, str | None] = {}
         self._closed = False
         self._start()
+        _TRANSPORTS.add(self)
 
     def _start(self) -> None:
-        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(self.config.max_connections)
         self._idle: dict[tuple[str, str | None], list[_Connection]] = {}
@@ -172,8 +177,6 @@ class SyncTransport:
         if self._closed:
             raise _exchange.closed()
         limit = _Limit(request, Deadline(deadline.require(request)))
-        if self._pid != os.getpid():
-            self._after_fork()
         slots = self._slots
         if not slots.acquire(timeout=limit.deadline.remaining()):
             raise limit.too_late()
@@ -282,7 +285,7 @@ class SyncTransport:
             self._proxies[origin] = proxy_for(origin)
         return self._proxies[origin]
 
-    def _after_fork(self) -> None:
+    def after_fork(self) -> None:
         """Leave the connections to the parent process, without a word to the server."""
         inherited = self._idle
         self._start()
@@ -298,6 +301,15 @@ class SyncTransport:
             self._idle.clear()
         for connection in idle:
             connection.stream.close()
+
+
+def _after_fork() -> None:
+    for transport in list(_TRANSPORTS):
+        transport.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _dial(to: urllib.parse.SplitResult, limit: _Limit) -> httpcore.NetworkStream:
