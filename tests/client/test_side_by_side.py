@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -259,6 +261,26 @@ def test_one_node_is_asked_first_unless_the_credentials_were_accepted(
         with pytest.raises(dcs_sessions.AuthenticationError):
             client.query_sessions("i", NODES)
         assert len(fake.received) == before + 1
+
+
+def test_credentials_of_a_copy_are_not_kept_alive(both: Both) -> None:
+    with fake_with(["n0"]) as fake:
+        client = both(endpoint=fake.endpoint)
+        auth = TokenAuth("of one user")
+        client.with_options(auth=auth).list_nodes("i")
+        kept = weakref.ref(auth)
+        del auth
+        gc.collect()
+        assert kept() is None
+
+
+def test_credentials_need_not_be_hashable(both: Both) -> None:
+    class Mine(TokenAuth):
+        __hash__ = None  # type: ignore[assignment]
+
+    with fake_with(NODES) as fake:
+        client = both(endpoint=fake.endpoint, auth=Mine("t"))
+        assert len(client.query_sessions("i", NODES).nodes) == len(NODES)
 
 
 @every_query

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import platform
 import time
+import weakref
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 import attrs
@@ -53,6 +55,17 @@ def _user_agent() -> str:
     return f"dcs-sessions/{_contract.version()} python/{platform.python_version()}"
 
 
+@attrs.define(eq=False)
+class _Accepted:
+    """Which credentials the service has accepted last, and when.
+
+    It keeps none of them alive: a program may make a copy of a client for each of its users.
+    """
+
+    auth: Callable[[], Auth | None] = lambda: None
+    at: float = -math.inf
+
+
 @attrs.frozen
 class Sender:
     """Sends calls over the connections of a transport.
@@ -62,14 +75,14 @@ class Sender:
         transport: Sends one request. Copies of a client share it.
         projects: Project IDs that were looked up, by region. Copies share them.
         pace: How fast calls may follow each other. Copies share it.
-        accepted: When the service last accepted which credentials. Copies share it.
+        accepted: The credentials that the service accepted last. Copies share it.
     """
 
     options: Options
     transport: SyncTransport
     projects: dict[str, str] = attrs.field(factory=dict[str, str])
     pace: Pace = attrs.field(factory=Pace)
-    accepted: dict[Auth, float] = attrs.field(factory=dict["Auth", float], repr=False)
+    accepted: _Accepted = attrs.field(factory=lambda: _Accepted())
 
     def with_options(self, options: Options) -> Self:
         """Return a copy with other options."""
@@ -81,8 +94,8 @@ class Sender:
         If not, one call has to be answered before many are made at a time: credentials that are
         refused are refused once then. Five failures lock a key.
         """
-        accepted = self.accepted.get(self.options.auth)
-        return accepted is not None and time.monotonic() - accepted < _ACCEPTED_SECONDS
+        recent = time.monotonic() - self.accepted.at < _ACCEPTED_SECONDS
+        return recent and self.accepted.auth() is self.options.auth
 
     def send(
         self,
@@ -163,11 +176,12 @@ class Sender:
                     attempt += 1
                     _log.info("attempt %d in %.1f s: %s", attempt, pause, error)
                 except AuthenticationError:
-                    self.accepted.pop(options.auth, None)
+                    self.accepted.at = -math.inf
                     raise
                 else:
                     self.pace.answered()
-                    self.accepted[options.auth] = time.monotonic()
+                    self.accepted.auth = weakref.ref(options.auth)
+                    self.accepted.at = time.monotonic()
                     return response
                 sleep(pause)
 
