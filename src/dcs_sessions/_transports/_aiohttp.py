@@ -19,7 +19,7 @@ import yarl
 
 from dcs_sessions._errors import ConfigurationError, bare
 from dcs_sessions._transports import _exchange
-from dcs_sessions._transports._environment import proxy_for
+from dcs_sessions._transports._environment import Proxies
 from dcs_sessions._transports._tls import trust
 from dcs_sessions._wire import Reply
 
@@ -117,7 +117,7 @@ class AsyncTransport:
         self._closed = False
         self._pool: _Pool | None = None
         self._ssl: ssl.SSLContext | None = None
-        self._proxies: dict[str, str | None] = {}
+        self._proxies = Proxies(config.proxy)
 
     def _open(self) -> _Pool:
         """Return the pool, which has to be made inside the event loop that it serves."""
@@ -139,20 +139,6 @@ class AsyncTransport:
         if self._ssl is None and request.origin.startswith("https:"):
             self._ssl = trust(self.config.verify)
         return self._ssl or True
-
-    def _proxy_for(self, request: Request) -> str | None:
-        """Return the proxy for a request.
-
-        aiohttp would ask the environment as well, but for each request, and on another thread.
-        """
-        if request.direct:
-            return None
-        if self.config.proxy is not None:
-            return self.config.proxy
-        origin = request.origin
-        if origin not in self._proxies:
-            self._proxies[origin] = proxy_for(origin)
-        return self._proxies[origin]
 
     async def send(self, request: Request, deadline: Deadline) -> Reply:
         """Send a request and read the answer to its end.
@@ -179,7 +165,8 @@ class AsyncTransport:
                     headers=request.headers,
                     data=io.BytesIO(body) if len(body) > _PIECE_BYTES else body or None,
                     allow_redirects=False,
-                    proxy=self._proxy_for(request),
+                    # aiohttp would ask the environment for each request, and on another thread.
+                    proxy=self._proxies.of(request),
                     ssl=self._trust(request),
                     timeout=timeout,
                 ) as response

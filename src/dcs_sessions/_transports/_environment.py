@@ -6,8 +6,35 @@ import ipaddress
 import os
 import urllib.parse
 import urllib.request
+from typing import TYPE_CHECKING
 
 from dcs_sessions._errors import ConfigurationError, without_frames
+
+if TYPE_CHECKING:
+    from dcs_sessions._wire import Request
+
+
+class Proxies:
+    """Which proxy each request goes through. The environment is asked once for each origin.
+
+    Args:
+        configured: The proxy for all requests; None to ask the environment.
+    """
+
+    def __init__(self, configured: str | None) -> None:
+        self._configured = configured
+        self._found: dict[str, str | None] = {}
+
+    def of(self, request: Request) -> str | None:
+        """Return the proxy for a request, or None to connect directly."""
+        if request.direct:
+            return None
+        if self._configured is not None:
+            return self._configured
+        origin = request.origin
+        if origin not in self._found:
+            self._found[origin] = proxy_for(origin)
+        return self._found[origin]
 
 
 @without_frames

@@ -25,7 +25,7 @@ import httpcore
 from dcs_sessions._deadline import Deadline
 from dcs_sessions._errors import bare
 from dcs_sessions._transports import _exchange, _threads
-from dcs_sessions._transports._environment import proxy_for
+from dcs_sessions._transports._environment import Proxies
 from dcs_sessions._transports._tls import trust
 from dcs_sessions._wire import Reply
 
@@ -157,7 +157,7 @@ class SyncTransport:
     def __init__(self, config: TransportConfig) -> None:
         self.config = config
         self._ssl: ssl.SSLContext | None = None
-        self._proxies: dict[str, str | None] = {}
+        self._proxies = Proxies(config.proxy)
         self._closed = False
         self._start()
         _TRANSPORTS.add(self)
@@ -199,7 +199,7 @@ class SyncTransport:
         return Reply(status, headers, body)
 
     def _exchange(self, request: Request, limit: _Limit) -> tuple[int, dict[str, str], bytes]:
-        proxy = self._proxy_for(request)
+        proxy = self._proxies.of(request)
         pool = self._idle.setdefault((request.origin, proxy), [])
         connection = None if request.alone else self._take(pool)
         if connection is None:
@@ -274,16 +274,6 @@ class SyncTransport:
     ) -> httpcore.NetworkStream:
         assert self._ssl is not None  # noqa: S101 - loaded before the connection is opened
         return stream.start_tls(self._ssl, to.hostname, limit.seconds(_exchange.CONNECT_SECONDS))
-
-    def _proxy_for(self, request: Request) -> str | None:
-        if request.direct:
-            return None
-        if self.config.proxy is not None:
-            return self.config.proxy
-        origin = request.origin
-        if origin not in self._proxies:
-            self._proxies[origin] = proxy_for(origin)
-        return self._proxies[origin]
 
     def after_fork(self) -> None:
         """Leave the connections to the parent process, without a word to the server."""
