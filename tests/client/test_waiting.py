@@ -13,7 +13,7 @@ import dcs_sessions
 from dcs_sessions import Retry
 from dcs_sessions._async._query import pauses
 from support.both import Both
-from support.scripted import Received, ScriptedServer, Step, answer
+from support.scripted import Received, ScriptedServer, Step, answer, silence
 
 STARTED = answer(200, {"job_id": "j"})
 BUSY = answer(400, {"error_code": "DCS.4957", "error_msg": "not in this state"})
@@ -186,6 +186,14 @@ def test_a_query_of_somebody_else_that_does_not_end(both: Both, server: Scripted
     with pytest.raises(dcs_sessions.WaitTimeoutError, match="another query of the node") as caught:
         both(endpoint=server.endpoint).query_sessions("i", "n", timeout=0.3)
     assert caught.value.job_id is None
+
+
+def test_scan_without_an_answer_is_not_taken_for_another_query(
+    both: Both, server: ScriptedServer
+) -> None:
+    Script(server, list=[NEVER], scan=[silence], job=[])
+    with pytest.raises(dcs_sessions.ApiTimeoutError, match=r"POST .*/clients: no answer"):
+        both(endpoint=server.endpoint).query_sessions("i", "n", timeout=0.3)
 
 
 def test_a_query_that_does_not_end(both: Both, server: ScriptedServer) -> None:

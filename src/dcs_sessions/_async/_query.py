@@ -197,10 +197,9 @@ class NodeQuery:
         more for each page.
         """
         await self.look()
-        job_id: str | None = None
+        job_id = await self._scan()
         job_is_shown = True
         try:
-            job_id = await self._scan()
             for pause in pauses(POLL_SECONDS):
                 if job_id is not None and job_is_shown:
                     try:
