@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # The tools that need Node.js: pinned in tools/package-lock.json.
 TOOLS := tools/node_modules/.bin
 FORMATTED := openapi.yaml generator-config.yaml tools/*.yaml tools/overlays/*.yaml tests/contract/*.yaml tests/mutants/*.yaml
-# The page that the emulator serves. Prerequisites are read in order: it has to stand up here.
+# The page that the emulator serves. Prerequisites are read in order: so it must stand here.
 PAGE := src/dcs_sessions/emulator/page.html
 PORT ?= 4010
 SECONDS ?= 600
@@ -94,6 +94,7 @@ check: $(VENV)/.ready ## Lint and check the types of everything, and the safety 
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/zizmor --quiet --offline --persona pedantic .
+	$(BIN)/python -m tools.style
 
 .PHONY: demo
 demo: $(VENV)/.ready ## See the sessions of a real Valkey, and end one of them

@@ -1,0 +1,108 @@
+"""Find the phrases that the section "Style" of CONTRIBUTING.md names, in all text written by hand.
+
+`python -m tools.style` prints `FILE:LINE: "phrase": replacement` for each. With `--all`, it also
+reads the paths in `LATER`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from tools import spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STYLE = "CONTRIBUTING.md"
+# Not written by hand, not in English, or the words of others.
+SKIPPED = re.compile(
+    r"generated/|src/dcs_sessions/_sync/|tests/data/|tools/package-lock\.json|LICENSE"
+    r"|docs/assets/|.*\.(?:svg|png|sum|lock)$"
+)
+# Still to be reworded. A path that is clean leaves this list, and none joins it.
+LATER = ("src/", "tests/", "tools/", "examples/", "openapi.yaml", "pyproject.toml")
+_SECTION = re.compile(r"^## Style$.*?(?=^## )", re.MULTILINE | re.DOTALL)
+_ROW = re.compile(r"^\| *(`.+`) *\| *(.+?) *\|$", re.MULTILINE)
+_CODE = re.compile(r"(?<!`)(`+)(?!`) ?(.+?) ?(?<!`)\1(?!`)")
+
+
+def phrases(page: str) -> dict[str, tuple[re.Pattern[str], str]]:
+    """Return each phrase of the page with its pattern and its replacement.
+
+    In a phrase, `…` stands for any characters of one line, and `↵` for the end of a line. A space
+    also matches the end of a line, with the marker of a comment. The first letter may be a capital.
+    """
+    (section,) = _SECTION.findall(page)
+    found = {}
+    for cell, replacement in _ROW.findall(section):
+        for _, phrase in _CODE.findall(cell):
+            parts = {"…": r"[^`\n]+?", "↵": r"[ \t]*$", " ": r"\s+(?:(?:#|//|\*)\s*)?"}
+            body = "".join(parts.get(char) or re.escape(char) for char in phrase)
+            if phrase[0].isalpha():
+                body = rf"\b[{phrase[0]}{phrase[0].upper()}]{body[1:]}"
+            end = r"\b" if phrase[-1].isalnum() else ""
+            pattern = re.compile(f"{body}{end}", re.MULTILINE)
+            found[phrase] = pattern, replacement
+    return found
+
+
+def check(name: str, text: str, named: dict[str, tuple[re.Pattern[str], str]]) -> list[str]:
+    """Return a line for each phrase in a text."""
+    if name == STYLE:  # the section itself keeps its lines, but not its words
+        text = _SECTION.sub(lambda section: "\n" * section[0].count("\n"), text)
+    hits = [
+        (text.count("\n", 0, hit.start()) + 1, phrase, replacement)
+        for phrase, (pattern, replacement) in named.items()
+        for hit in pattern.finditer(text)
+    ]
+    return [
+        f'{name}:{line}: "{phrase}": {replacement}' for line, phrase, replacement in sorted(hits)
+    ]
+
+
+def tracked(root: Path) -> list[str]:
+    """Return the files that git has, or will have."""
+    run = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return sorted({name for name in run.stdout.splitlines() if (root / name).is_file()})
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print what is found, and return 1 if there is any."""
+    parser = argparse.ArgumentParser(description="Find the phrases that CONTRIBUTING.md names.")
+    parser.add_argument("--all", action="store_true", help="also read what is still to be reworded")
+    wanted = parser.parse_args(arguments)
+    named = phrases((spec.ROOT / STYLE).read_text("utf-8"))
+    found: list[str] = []
+    later = 0
+    for name in tracked(spec.ROOT):
+        if SKIPPED.match(name):
+            continue
+        try:
+            text = (spec.ROOT / name).read_text("utf-8")
+        except UnicodeDecodeError:
+            continue
+        hits = check(name, text, named)
+        if name.startswith(LATER) and not wanted.all:
+            later += len(hits)
+        else:
+            found += hits
+    print(*found, sep="\n", end="\n" if found else "")
+    if later:
+        print(f"{later} more in what is still to be reworded: python -m tools.style --all")
+    if found:
+        print(f"{len(found)} phrases to reword: see Style in {STYLE}", file=sys.stderr)
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
