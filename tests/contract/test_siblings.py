@@ -176,7 +176,7 @@ FACTS = [
             Fact(f"{name} may exceed 32 bits", f"{SESSION}.{name}.format", "int64"),
         )
     ),
-    Fact("multi is -1 outside of MULTI", f"{SESSION}.multi.examples", [-1]),
+    Fact("multi, as in the row of the vendor", f"{SESSION}.multi.examples", [1]),
     # HangUpClients
     Fact("the body of HangUpClients is mandatory", f"{KILL}.required", True),
     Fact(
@@ -462,7 +462,7 @@ def test_any_text_may_come(values: str) -> None:
     assert set(spec.at(spec.load(), values)) <= {"type", "description", "examples", "x-source-note"}
 
 
-# What every example of the vendor has, and so what a reader may count on.
+# What a reader cannot do without, and what every example of the vendor has.
 REQUIRED = {
     "ScanStarted": ["job_id"],
     "KillAllStarted": ["job_id"],

@@ -21,7 +21,8 @@ class Job:
     """ INIT while the job waits, then RUNNING, and at the end SUCCESS or FAIL. Take any other value for not
     finished. """
     job_type: str | Unset = UNSET
-    """ Kind of the job. The vendor names no kind for the jobs of sessions. """
+    """ Kind of the job, such as masterStandbySwapJob. The vendor names no kind for the jobs of sessions. Other
+    values may come. """
     begin_time: str | Unset = UNSET
     """ When the job began, in milliseconds since 1970 (UTC), in text. """
     end_time: None | str | Unset = UNSET

@@ -23,7 +23,7 @@ class Node:
     """ ID of the node, which the session operations take: 32 hexadecimal digits in most of the vendor's examples, a
     UUID in some. """
     logical_node_id: str | Unset = UNSET
-    """ Another ID of the node, for other uses. The session operations refuse it. """
+    """ Logical ID of the node. It is not the ID that the session operations take. """
     name: str | Unset = UNSET
     """ Name of the node. """
     status: str | Unset = UNSET
@@ -41,7 +41,7 @@ class Node:
     priority_weight: int | Unset = UNSET
     """ Rank in a failover from 1, the first, to 100, the last; 0 is never promoted. """
     is_access: bool | Unset = UNSET
-    """ Whether the node can be reached. """
+    """ Whether the IP address of the node can be accessed directly. """
     is_remove_ip: bool | Unset = UNSET
     """ Whether the address of the node has been taken out of the read-only domain name. """
     group_id: str | Unset = UNSET

@@ -41,13 +41,13 @@ class Session:
     psub: int | Unset = UNSET
     """ Number of patterns that the client is subscribed to. """
     multi: int | Unset = UNSET
-    """ Number of commands queued in a transaction; -1 outside of one. """
+    """ Number of commands in a transaction. """
     qbuf: int | Unset = UNSET
-    """ Length of the query buffer in bytes; 0 means none is in use. """
+    """ Length of the query buffer in bytes; 0 means that none is allocated. """
     qbuf_free: int | Unset = UNSET
-    """ Free space of the query buffer in bytes; 0 means it is full. """
+    """ Free space of the query buffer in bytes; 0 means that no space is left. """
     obl: int | Unset = UNSET
-    """ Length of the output buffer in bytes; 0 means none is in use. """
+    """ Length of the output buffer in bytes; 0 means that none is allocated. """
     oll: int | Unset = UNSET
     """ Number of objects in the output list. """
     omem: int | Unset = UNSET
@@ -57,8 +57,8 @@ class Session:
     network: str | Unset = UNSET
     """ Kind of network that the client comes from. """
     peer: str | Unset = UNSET
-    """ Address and port of the client as the node sees it, and the value that HangUpClients takes. Proxy instances
-    may leave it out. """
+    """ Address and port on single-node, master/standby and Redis Cluster instances, and the value that
+    HangUpClients takes. The vendor does not say what it is on instances with proxies. """
     user: str | Unset = UNSET
     """ User that the client has authenticated as. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)

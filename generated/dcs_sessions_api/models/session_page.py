@@ -23,7 +23,7 @@ class SessionPage:
     clients: list[Session]
     """ The sessions on this page. """
     count: int
-    """ Number of sessions in the whole list that match, on all pages. """
+    """ Total number of sessions, on all pages. The vendor does not say whether a filter changes it. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

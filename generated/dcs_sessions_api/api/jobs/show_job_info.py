@@ -91,7 +91,7 @@ def sync_detailed(
 ) -> Response[ErrorBody | GatewayError | Job]:
     """Show the state of a job
 
-     Tells whether a job is waiting, running, done or failed. It answers for the jobs of
+     Returns whether a job is waiting, running, done or failed. It answers for the jobs of
     HangUpKillAllClients; no public source shows that it answers for those of ScanClients, so be ready
     to watch the `time` of ListClients instead.
 
@@ -129,7 +129,7 @@ def sync(
 ) -> ErrorBody | GatewayError | Job | None:
     """Show the state of a job
 
-     Tells whether a job is waiting, running, done or failed. It answers for the jobs of
+     Returns whether a job is waiting, running, done or failed. It answers for the jobs of
     HangUpKillAllClients; no public source shows that it answers for those of ScanClients, so be ready
     to watch the `time` of ListClients instead.
 
@@ -162,7 +162,7 @@ async def asyncio_detailed(
 ) -> Response[ErrorBody | GatewayError | Job]:
     """Show the state of a job
 
-     Tells whether a job is waiting, running, done or failed. It answers for the jobs of
+     Returns whether a job is waiting, running, done or failed. It answers for the jobs of
     HangUpKillAllClients; no public source shows that it answers for those of ScanClients, so be ready
     to watch the `time` of ListClients instead.
 
@@ -198,7 +198,7 @@ async def asyncio(
 ) -> ErrorBody | GatewayError | Job | None:
     """Show the state of a job
 
-     Tells whether a job is waiting, running, done or failed. It answers for the jobs of
+     Returns whether a job is waiting, running, done or failed. It answers for the jobs of
     HangUpKillAllClients; no public source shows that it answers for those of ScanClients, so be ready
     to watch the `time` of ListClients instead.
 

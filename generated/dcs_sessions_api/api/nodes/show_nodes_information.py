@@ -91,11 +91,11 @@ def sync_detailed(
 ) -> Response[ErrorBody | GatewayError | NodeList]:
     """List the nodes of an instance
 
-     Gives every node of an instance with its role and address. `node_id` is the ID that the session
+     Returns every node of an instance with its role and address. `node_id` is the ID that the session
     operations take. Where the list has nodes with the role redis-proxy, sessions are those of the
     proxies; otherwise use the nodes with the role redis-server.
 
-    The list is empty while the instance is being created.
+    The list is empty while the instance is being created. No permission is needed.
 
     Args:
         project_id (str): ID of the project that the instance is in.
@@ -130,11 +130,11 @@ def sync(
 ) -> ErrorBody | GatewayError | NodeList | None:
     """List the nodes of an instance
 
-     Gives every node of an instance with its role and address. `node_id` is the ID that the session
+     Returns every node of an instance with its role and address. `node_id` is the ID that the session
     operations take. Where the list has nodes with the role redis-proxy, sessions are those of the
     proxies; otherwise use the nodes with the role redis-server.
 
-    The list is empty while the instance is being created.
+    The list is empty while the instance is being created. No permission is needed.
 
     Args:
         project_id (str): ID of the project that the instance is in.
@@ -164,11 +164,11 @@ async def asyncio_detailed(
 ) -> Response[ErrorBody | GatewayError | NodeList]:
     """List the nodes of an instance
 
-     Gives every node of an instance with its role and address. `node_id` is the ID that the session
+     Returns every node of an instance with its role and address. `node_id` is the ID that the session
     operations take. Where the list has nodes with the role redis-proxy, sessions are those of the
     proxies; otherwise use the nodes with the role redis-server.
 
-    The list is empty while the instance is being created.
+    The list is empty while the instance is being created. No permission is needed.
 
     Args:
         project_id (str): ID of the project that the instance is in.
@@ -201,11 +201,11 @@ async def asyncio(
 ) -> ErrorBody | GatewayError | NodeList | None:
     """List the nodes of an instance
 
-     Gives every node of an instance with its role and address. `node_id` is the ID that the session
+     Returns every node of an instance with its role and address. `node_id` is the ID that the session
     operations take. Where the list has nodes with the role redis-proxy, sessions are those of the
     proxies; otherwise use the nodes with the role redis-server.
 
-    The list is empty while the instance is being created.
+    The list is empty while the instance is being created. No permission is needed.
 
     Args:
         project_id (str): ID of the project that the instance is in.

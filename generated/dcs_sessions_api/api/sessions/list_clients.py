@@ -126,9 +126,9 @@ def sync_detailed(
 ) -> Response[ErrorBody | GatewayError | SessionPage]:
     """List the sessions of a node
 
-     Reads the saved list of sessions of one node, page by page. `count` is the number of sessions in the
-    whole list that match, not on the page, and `time` is when the list was made: these are not live
-    data.
+     Reads the saved list of sessions of one node, page by page. `count` is the total number of sessions,
+    not the number on the page, and `time` is when the list was made: these are not live data. Sessions
+    of the Web CLI of the console are not listed.
 
     ScanClients has to be called first. A node that has never been queried answers 500; a node whose
     first query is still running may answer 400 with DCS.4957.
@@ -190,9 +190,9 @@ def sync(
 ) -> ErrorBody | GatewayError | SessionPage | None:
     """List the sessions of a node
 
-     Reads the saved list of sessions of one node, page by page. `count` is the number of sessions in the
-    whole list that match, not on the page, and `time` is when the list was made: these are not live
-    data.
+     Reads the saved list of sessions of one node, page by page. `count` is the total number of sessions,
+    not the number on the page, and `time` is when the list was made: these are not live data. Sessions
+    of the Web CLI of the console are not listed.
 
     ScanClients has to be called first. A node that has never been queried answers 500; a node whose
     first query is still running may answer 400 with DCS.4957.
@@ -249,9 +249,9 @@ async def asyncio_detailed(
 ) -> Response[ErrorBody | GatewayError | SessionPage]:
     """List the sessions of a node
 
-     Reads the saved list of sessions of one node, page by page. `count` is the number of sessions in the
-    whole list that match, not on the page, and `time` is when the list was made: these are not live
-    data.
+     Reads the saved list of sessions of one node, page by page. `count` is the total number of sessions,
+    not the number on the page, and `time` is when the list was made: these are not live data. Sessions
+    of the Web CLI of the console are not listed.
 
     ScanClients has to be called first. A node that has never been queried answers 500; a node whose
     first query is still running may answer 400 with DCS.4957.
@@ -311,9 +311,9 @@ async def asyncio(
 ) -> ErrorBody | GatewayError | SessionPage | None:
     """List the sessions of a node
 
-     Reads the saved list of sessions of one node, page by page. `count` is the number of sessions in the
-    whole list that match, not on the page, and `time` is when the list was made: these are not live
-    data.
+     Reads the saved list of sessions of one node, page by page. `count` is the total number of sessions,
+    not the number on the page, and `time` is when the list was made: these are not live data. Sessions
+    of the Web CLI of the console are not listed.
 
     ScanClients has to be called first. A node that has never been queried answers 500; a node whose
     first query is still running may answer 400 with DCS.4957.

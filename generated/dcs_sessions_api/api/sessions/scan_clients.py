@@ -105,7 +105,7 @@ def sync_detailed(
     the ID of the job; read the list with ListClients once the job has succeeded.
 
     With `clean_cache` left out or false, a node whose list is already saved is not queried again. While
-    a query of the same node is running, a second one is refused with 400 and DCS.4957: wait for the
+    a query of the same node is running, a second one may be refused with 400 and DCS.4957: wait for the
     first.
 
     Needs the permission dcs:clients:list.
@@ -150,7 +150,7 @@ def sync(
     the ID of the job; read the list with ListClients once the job has succeeded.
 
     With `clean_cache` left out or false, a node whose list is already saved is not queried again. While
-    a query of the same node is running, a second one is refused with 400 and DCS.4957: wait for the
+    a query of the same node is running, a second one may be refused with 400 and DCS.4957: wait for the
     first.
 
     Needs the permission dcs:clients:list.
@@ -190,7 +190,7 @@ async def asyncio_detailed(
     the ID of the job; read the list with ListClients once the job has succeeded.
 
     With `clean_cache` left out or false, a node whose list is already saved is not queried again. While
-    a query of the same node is running, a second one is refused with 400 and DCS.4957: wait for the
+    a query of the same node is running, a second one may be refused with 400 and DCS.4957: wait for the
     first.
 
     Needs the permission dcs:clients:list.
@@ -233,7 +233,7 @@ async def asyncio(
     the ID of the job; read the list with ListClients once the job has succeeded.
 
     With `clean_cache` left out or false, a node whose list is already saved is not queried again. While
-    a query of the same node is running, a second one is refused with 400 and DCS.4957: wait for the
+    a query of the same node is running, a second one may be refused with 400 and DCS.4957: wait for the
     first.
 
     Needs the permission dcs:clients:list.
