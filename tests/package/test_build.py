@@ -7,6 +7,7 @@ import sys
 import tarfile
 import zipfile
 from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -72,9 +73,24 @@ def test_the_sdist_has_what_the_wheel_is_made_of(built: Path) -> None:
     }
 
 
+def metadata_of(folder: Path) -> Message:
+    with wheel(folder) as archive:
+        return message_from_bytes(archive.read(f"dcs_sessions-{VERSION}.dist-info/METADATA"))
+
+
+def test_metadata_is_of_a_version_that_the_publish_action_can_read(built: Path) -> None:
+    with tarfile.open(built / f"dcs_sessions-{VERSION}.tar.gz") as archive:
+        file = archive.extractfile(f"dcs_sessions-{VERSION}/PKG-INFO")
+        assert file is not None
+        source = message_from_bytes(file.read())
+    # The newest that packaging 25.0 knows; `make test-publish` asks that version itself.
+    pins = (spec.ROOT / "tools" / "publish-action.txt").read_text(encoding="utf-8")
+    assert "\npackaging==25.0\n" in pins
+    assert source["Metadata-Version"] == metadata_of(built)["Metadata-Version"] == "2.4"
+
+
 def test_the_metadata(built: Path) -> None:
-    with wheel(built) as archive:
-        metadata = message_from_bytes(archive.read(f"dcs_sessions-{VERSION}.dist-info/METADATA"))
+    metadata = metadata_of(built)
     assert metadata["Version"] == VERSION
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
