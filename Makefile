@@ -73,8 +73,9 @@ audit: $(VENV)/.ready tools/node_modules/.ready ## Look for known vulnerabilitie
 	cd tools && npm audit
 
 .PHONY: breaking
-breaking: $(VENV)/.ready tools/node_modules/.ready ## Compare openapi.yaml with the last release (or BASE=...)
+breaking: $(VENV)/.ready tools/node_modules/.ready ## Compare the contract and the Python API with the last release (or BASE=...)
 	$(BIN)/python -m tools.breaking --base '$(BASE)'
+	$(BIN)/python -m tools.breaking_python --base '$(BASE)'
 
 .PHONY: mock
 mock: tools/node_modules/.ready ## Serve the examples of openapi.yaml on PORT=4010
@@ -167,7 +168,10 @@ editions: $(VENV)/.ready tools/node_modules/.ready ## Make and check every editi
 .PHONY: publish
 publish: $(VENV)/.ready ## Upload a release to the index that twine's variables name
 	$(BIN)/python -m tools.release check
-	$(MAKE) breaking build
+	$(MAKE) check-generated
+	$(MAKE) check lint breaking build
+	@# Again, since this may have taken a while and the checks may have changed files.
+	$(BIN)/python -m tools.release check
 	$(BIN)/python -m tools.release upload
 
 .PHONY: test-publish

@@ -16,22 +16,33 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from packaging.version import InvalidVersion, Version
+
 from tools import breaking, spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHANGELOG = spec.ROOT / "CHANGELOG.md"
+# What is released has been reviewed: it is on this branch, at best as others have it.
+MAINS = ("refs/remotes/origin/main", "refs/heads/main")
 # How package indexes say that they have a file of that name: PyPI and devpi, pypiserver, others.
 TAKEN = re.compile(r"already exists|\b409\b|File exists", re.IGNORECASE)
 
 
 def notes(version: str) -> str:
-    """What CHANGELOG.md says of a version: the text below its heading, or nothing."""
-    text = CHANGELOG.read_text(encoding="utf-8")
-    heading = rf"^## {re.escape(version)}(?: .*)?\n(.*?)(?=^## |\Z)"
-    found = re.search(heading, text, re.MULTILINE | re.DOTALL)
-    return found[1].strip() if found else ""
+    """Return what CHANGELOG.md says of a version, or nothing."""
+    return section(CHANGELOG.read_text(encoding="utf-8"), version)
+
+
+def section(changelog: str, version: str) -> str:
+    """Return the text below the heading of a version, or nothing.
+
+    A date or a name may follow the version.
+    """
+    heading = rf"^## (?P<bracket>\[)?v?{re.escape(version)}(?(bracket)\])(?:[ \t:][^\n]*)?\n"
+    found = re.search(rf"{heading}(?P<text>.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
+    return found["text"].strip() if found else ""
 
 
 def reasons(tag: str) -> Iterator[str]:
@@ -39,13 +50,29 @@ def reasons(tag: str) -> Iterator[str]:
     version = spec.load()["info"]["version"]
     if tag and tag != f"v{version}":
         yield f"the tag is {tag}, but info.version in openapi.yaml is {version}"
+    try:
+        canonical = str(Version(version))
+    except InvalidVersion:
+        yield f"info.version in openapi.yaml is {version}, which is no version of a Python package"
+    else:
+        # Files and the index have the canonical form, so nothing would be found by another.
+        if canonical != version:
+            yield f"info.version in openapi.yaml is {version}: write {canonical}"
     changed = breaking.git("status", "--porcelain")
     if changed is None:
         yield "this is no git clone"
         return
     if changed:
         yield f"these files are not committed:\n{changed}"
-    if not notes(version):
+    branch = next((name for name in MAINS if breaking.git("rev-parse", "--verify", name)), None)
+    if branch is None:
+        yield f"there is no branch {' or '.join(MAINS)} to release from: fetch it"
+    elif breaking.git("merge-base", "--is-ancestor", "HEAD", branch) is None:
+        yield f"this commit is not on {branch}: merge it and push it first"
+    # Headings and comments alone say nothing.
+    if not re.sub(
+        r"<!--.*?-->|^#[^\n]*$", "", notes(version), flags=re.MULTILINE | re.DOTALL
+    ).strip():
         yield f"CHANGELOG.md has no section '## {version}' with a text"
     # The last release, this commit's own not counted.
     here = breaking.git("tag", "--points-at", "HEAD", "--list", f"v{version}")
@@ -66,6 +93,9 @@ def upload() -> int:
     """Upload the files of this version in dist/; the result is the exit code."""
     version = spec.load()["info"]["version"]
     files = sorted((spec.ROOT / "dist").glob(f"dcs_sessions-{version}[.-]*"))
+    if not files:
+        print(f"Refused: dist/ has no files of {version}: run `make build`.", file=sys.stderr)
+        return 1
     # Verbose, for else twine does not show what the index says.
     options = ["--non-interactive", "--disable-progress-bar", "--verbose"]
     twine = [sys.executable, "-m", "twine", "upload", *options]
