@@ -219,4 +219,4 @@ resilience: $(VENV)/.ready ## Meet every fault, and load: 10,000 connections, 10
 
 .PHONY: fuzz
 fuzz: $(VENV)/.ready ## Fuzz what is public and what reads answers, for ten minutes
-	$(BIN)/pytest --numprocesses auto --timeout 0 --hypothesis-profile long tests/fuzz tests/emulator/test_client_list.py
+	$(BIN)/pytest --numprocesses auto --timeout 0 --hypothesis-profile long tests/fuzz tests/emulator/test_client_list.py tests/emulator/test_model.py

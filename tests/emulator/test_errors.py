@@ -220,7 +220,7 @@ ADDRS = ["1.2.3.4:5"]
 def test_fields(shared: Api, operation: str, body: dict[str, Any], named: str) -> None:
     response = shared.http.post(f"{INSTANCE}/{operation}", json=body)
     is_error(response, 400, "DCS.4800")
-    assert response.json()["error_msg"] == f"Invalid {named} parameter in the request."
+    assert response.json()["error_msg"] == f"Invalid {named} in the request."
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_fields(shared: Api, operation: str, body: dict[str, Any], named: str) -
 def test_query(shared: Api, query: str, named: str) -> None:
     response = shared.http.get(f"{INSTANCE}/clients?{query}")
     is_error(response, 400, "DCS.4800")
-    assert response.json()["error_msg"] == f"Invalid {named} parameter in the request."
+    assert response.json()["error_msg"] == f"Invalid {named} in the request."
 
 
 def test_unknown_query_parameters_are_ignored() -> None:

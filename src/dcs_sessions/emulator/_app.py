@@ -218,7 +218,12 @@ async def _show_job_info(state: State, call: _Call) -> Response:
 async def _show_nodes_information(state: State, call: _Call) -> Response:
     """https://support.huaweicloud.com/intl/en-us/api-dcs/ShowNodesInformation.html."""
     instance = state.instance(call.ids)
-    shown = [node.describe(instance.instance_id, at) for at, node in enumerate(instance.nodes)]
+    # A group is a shard, with its replicas; only a cluster has several.
+    is_sharded = instance.spec.mode == "cluster"
+    shown = [
+        node.describe(instance.instance_id, at if is_sharded else 0)
+        for at, node in enumerate(instance.nodes)
+    ]
     if instance.spec.is_proxied:
         shown.append(instance.nodes[0].describe(instance.instance_id, 0, behind=True))
     nodes = await asyncio.gather(*shown)

@@ -34,7 +34,7 @@ _TABLE: Mapping[str, tuple[int, str]] = {
     "DCS.4004": (400, "Empty request body."),
     "DCS.4005": (400, "The message body contains invalid characters or is not in JSON format."),
     "DCS.4070": (400, "Invalid task ID format."),
-    "DCS.4800": (400, "Invalid {} parameter in the request."),
+    "DCS.4800": (400, "Invalid {} in the request."),
     "DCS.4957": (400, "This operation is not allowed when the task is in the current state."),
     "DCS.5000": (500, "Internal service error."),
     "DCS.5001": (405, "This request method is not allowed."),

@@ -185,7 +185,7 @@ class Node:
             "priority_weight": 100,
             "is_access": True,
             "is_remove_ip": False,
-            "group_id": f"dc500000-0000-4000-8000-{0xD001 + group:012x}",
+            "group_id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{instance_id} {group}")),
             "group_name": f"group-{group}",
             "replication_id": None,
             "dimensions": [
