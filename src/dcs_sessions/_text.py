@@ -1,6 +1,9 @@
-"""Text of somebody else, made fit to be shown. It imports little: the command line loads it."""
+"""Untrusted text, made safe to display. It imports little: the command line loads it."""
 
+import json
 import re
+
+from dcs_sessions._fields import is_missing
 
 # Characters of a message or a name from elsewhere. Longer text says no more to a person.
 LONGEST = 2000
@@ -8,8 +11,15 @@ LONGEST = 2000
 _LOGIN = re.compile(r"(?<=//)[^\s\"'<>]*@")
 
 
-def printable(text: str) -> str:
-    """Return a text on one line, and so that it cannot do anything to a terminal."""
+def printable(value: object) -> str:
+    """Return a value on one line, with control characters escaped; a missing one is empty.
+
+    What is not a string is written as JSON. Clients choose their names, and an attacker may be a
+    client: nothing of theirs may reach a terminal as it is.
+    """
+    if is_missing(value):
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
     if text.isprintable():
         return text
     return "".join(
@@ -18,6 +28,6 @@ def printable(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """Return a text as it may be in a message: printable, at most `LONGEST`, without logins."""
+    """Return text for a message: printable, at most `LONGEST` characters, no logins in URLs."""
     text = printable(_LOGIN.sub("***@", text[: 2 * LONGEST]))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -17,7 +17,7 @@ import yaml
 
 import dcs_sessions
 from cli.conftest import Connect
-from dcs_sessions._cli import _overview, _sessions
+from dcs_sessions._cli import _columns, _overview
 from dcs_sessions.emulator import Emulator
 from support.command import COMMAND, Cli, wait_until
 from support.fake import FakeDcs
@@ -108,7 +108,7 @@ def test_the_version_is_that_of_the_document(cli: Cli) -> None:
 
 def test_the_fields_are_those_of_the_contract() -> None:
     schemas = yaml.safe_load(SPEC.read_text())["components"]["schemas"]
-    assert list(_sessions.FIELDS) == list(schemas["Session"]["properties"])
+    assert list(_columns.FIELDS) == list(schemas["Session"]["properties"])
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

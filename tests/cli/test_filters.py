@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dcs_sessions import Session
 from dcs_sessions._cli._filters import Filters, filter_options
 from dcs_sessions._cli._output import duration, size
-from dcs_sessions._cli._printable import printable
+from dcs_sessions._text import printable
 
 
 def parsed(*words: str) -> Filters:

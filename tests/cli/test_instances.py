@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 from dcs_sessions import _contract
 from dcs_sessions._cli import _overview
+from dcs_sessions._cli._columns import ROW_FIELDS
 from dcs_sessions._cli._group import main
-from dcs_sessions._cli._sessions import ROW_FIELDS
 from dcs_sessions.emulator import Emulator, Instance
 from support.command import COMMAND, Cli
 from support.fake import FakeDcs

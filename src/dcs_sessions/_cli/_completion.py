@@ -78,7 +78,7 @@ def regions(_: click.Context, __: click.Parameter, incomplete: str) -> list[Comp
 
 def columns(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the last of several columns."""
-    from dcs_sessions._cli._sessions import ROW_FIELDS
+    from dcs_sessions._cli._columns import ROW_FIELDS
 
     before, comma, _last = incomplete.rpartition(",")
     taken = before.split(",")

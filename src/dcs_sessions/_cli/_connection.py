@@ -68,13 +68,13 @@ class Connection:
         from dcs_sessions import Client, ConfigurationError, Retry
 
         if self.endpoint is None and self.region is None:
-            msg = "neither --region nor --endpoint says where the service is"
-            raise ConfigurationError(msg)
+            raise ConfigurationError("neither --region nor --endpoint says where the service is")
         found = found or self.credentials()
         project_id = self.project_id or found.project_id
         if self.region is None and project_id is None:
-            msg = "neither --project-id says which project it is, nor --region where to look it up"
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "neither --project-id says which project it is, nor --region where to look it up"
+            )
         return Client(
             endpoint=self.endpoint,
             region=self.region,
@@ -91,8 +91,7 @@ class Connection:
         from dcs_sessions._credentials import FoundCredentials, find_credentials
 
         if self.ask_token and self.ask_password:
-            msg = "--ask-token and --ask-password exclude each other"
-            raise click.UsageError(msg)
+            raise click.UsageError("--ask-token and --ask-password exclude each other")
         if self.ask_password:
             return FoundCredentials(_asked_password(), "the prompt", None, None)
         if self.ask_token:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dcs_sessions._cli._printable import printable
+from dcs_sessions._text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, cast
 
 import attrs
 
+from dcs_sessions._cli._columns import host_of
 from dcs_sessions._cli._output import duration, size, terminal_width, width_of
-from dcs_sessions._cli._printable import printable
-from dcs_sessions._cli._sessions import host_of, text_of
 from dcs_sessions._errors import DcsSessionsError
+from dcs_sessions._fields import text_of
+from dcs_sessions._text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -11,9 +11,9 @@ import click
 from dcs_sessions import _errors
 from dcs_sessions._cli._console import close_stdout, is_debug
 from dcs_sessions._cli._masking import mask
-from dcs_sessions._cli._printable import printable
 from dcs_sessions._cli._signals import Terminated
 from dcs_sessions._errors import DcsSessionsError
+from dcs_sessions._text import printable
 
 REFUSED, USAGE, NOT_AUTHORISED, NOT_FOUND, TIMED_OUT, PARTLY, INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 import click
 
-from dcs_sessions._cli._printable import is_missing, printable
-from dcs_sessions._cli._sessions import host_of, number_of, text_of
+from dcs_sessions._cli._columns import host_of
+from dcs_sessions._fields import is_missing, number_of, text_of
+from dcs_sessions._text import printable
 
 if TYPE_CHECKING:
     import ipaddress
@@ -38,8 +39,9 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> i
         return None
     match = _TIME.fullmatch(value.strip())
     if match is None:
-        msg = f"{value!r} must be seconds, or like 90s, 15m, 1h30m, 2d"
-        raise click.BadParameter(msg, ctx, param)
+        raise click.BadParameter(
+            f"{value!r} must be seconds, or like 90s, 15m, 1h30m, 2d", ctx, param
+        )
     return sum(
         int(number or 0) * unit
         for number, unit in zip(match.groups(), (86400, 3600, 60, 1), strict=True)
@@ -51,8 +53,9 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> int
         return None
     match = _SIZE.fullmatch(value.strip())
     if match is None:
-        msg = f"{value!r} must be bytes, or like 512B, 20K, 1.5M, 2G"
-        raise click.BadParameter(msg, ctx, param)
+        raise click.BadParameter(
+            f"{value!r} must be bytes, or like 512B, 20K, 1.5M, 2G", ctx, param
+        )
     unit = 1024 ** " KMGTPE".index(match[3].upper() or " ")
     # A size with a decimal was rounded when it was printed: whoever has it printed fits.
     slack = 0.5 * 10 ** (1 - len(match[2])) if match[2] else 0.0

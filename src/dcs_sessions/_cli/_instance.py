@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from dcs_sessions._cli import _completion, _failures
-from dcs_sessions._cli._printable import printable
+from dcs_sessions._text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,10 +60,11 @@ def find_instance(client: Client, text: str) -> str:
         return text
     found = client.list_instances(text, exact=True)
     if len(found) > 1:
-        msg = f"{len(found)} instances are called {text!r}; use the ID of one of them:\n" + (
-            "\n".join(map(_line, found))
+        raise NoInstanceError(
+            f"{len(found)} instances are called {text!r}; use the ID of one of them:\n"
+            + ("\n".join(map(_line, found))),
+            _failures.USAGE,
         )
-        raise NoInstanceError(msg, _failures.USAGE)
     if found:
         return found[0].instance_id
     every = client.list_instances()

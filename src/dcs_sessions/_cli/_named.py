@@ -71,8 +71,9 @@ def _lines() -> Iterator[tuple[str, str]]:
 def _checked(text: str, where: str) -> str:
     if key_of(text) is None or not _ADDRESS.fullmatch(text):
         rows = ", nor a row of query -o jsonl" if where else ""
-        msg = f"{where}{text[:80]!r} is not an address as ip:port or [ip6]:port{rows}"
-        raise click.UsageError(msg)
+        raise click.UsageError(
+            f"{where}{text[:80]!r} is not an address as ip:port or [ip6]:port{rows}"
+        )
     return text
 
 
@@ -102,8 +103,7 @@ def _row(line: str, where: str, nodes: tuple[str, ...]) -> tuple[str, str, Sessi
     if not (fields.get("peer") or fields.get("addr")):
         missing.append("peer")
     if missing:
-        msg = f"the row has no {', '.join(missing)}: use whole rows, without --columns"
-        raise refused(msg)
+        raise refused(f"the row has no {', '.join(missing)}: use whole rows, without --columns")
     node_id, time = fields.pop("node_id"), fields.pop("list_time")
     if not isinstance(node_id, str) or not isinstance(time, str):
         raise refused("node_id and list_time of the row must be strings")

@@ -17,7 +17,7 @@ import attrs
 import click
 
 from dcs_sessions._cli._console import reader_may_leave
-from dcs_sessions._cli._printable import printable
+from dcs_sessions._text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from dcs_sessions._cli._failures import what_happened
 from dcs_sessions._cli._overview import version
-from dcs_sessions._cli._printable import printable
 from dcs_sessions._cli._report import percent
+from dcs_sessions._text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from dcs_sessions._cli._reading import Lists
     from dcs_sessions._cli._report import Report
-    from dcs_sessions._cli._sessions import Lists
     from dcs_sessions._cli._statistics import Bars
 
 # Characters of a label. Clients choose their names, and some choose long ones.

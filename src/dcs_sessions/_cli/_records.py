@@ -11,8 +11,8 @@ import click
 
 from dcs_sessions._cli._console import reader_may_leave
 from dcs_sessions._cli._output import Column
-from dcs_sessions._cli._printable import printable
 from dcs_sessions._errors import ApiError
+from dcs_sessions._text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

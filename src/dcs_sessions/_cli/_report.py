@@ -15,10 +15,10 @@ from dcs_sessions._cli._output import (
     terminal_width,
     width_of,
 )
-from dcs_sessions._cli._printable import printable
 from dcs_sessions._cli._statistics import USUAL, Bars
 from dcs_sessions._errors import DcsSessionsError
 from dcs_sessions._results import ConnectionLimit
+from dcs_sessions._text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
+from dcs_sessions._cli._columns import host_of
 from dcs_sessions._cli._filters import NONE
 from dcs_sessions._cli._output import duration, size
-from dcs_sessions._cli._printable import printable
-from dcs_sessions._cli._sessions import host_of, number_of, text_of
+from dcs_sessions._fields import number_of, text_of
+from dcs_sessions._text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

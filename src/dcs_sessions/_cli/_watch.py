@@ -12,9 +12,8 @@ import attrs
 import click
 
 from dcs_sessions._cli import _console, _failures
+from dcs_sessions._cli._columns import table_columns
 from dcs_sessions._cli._output import Table, to_json
-from dcs_sessions._cli._printable import printable
-from dcs_sessions._cli._sessions import table_columns
 from dcs_sessions._errors import (
     ApiConnectionError,
     DcsSessionsError,
@@ -23,13 +22,14 @@ from dcs_sessions._errors import (
     ThrottledError,
     WaitTimeoutError,
 )
+from dcs_sessions._text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from dcs_sessions._cli._output import Row
+    from dcs_sessions._cli._reading import Lists
     from dcs_sessions._cli._report import Report
-    from dcs_sessions._cli._sessions import Lists
 
     Read = Callable[[Callable[[str], None]], tuple[Lists, Iterable[Row]]]
 

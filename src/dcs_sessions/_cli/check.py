@@ -15,7 +15,6 @@ from dcs_sessions._auth._server import ServerAuth
 from dcs_sessions._cli import _console, _failures
 from dcs_sessions._cli._connection import command
 from dcs_sessions._cli._instance import find_instance, instance_argument
-from dcs_sessions._cli._printable import printable
 from dcs_sessions._errors import (
     ApiConnectionError,
     ApiError,
@@ -25,6 +24,7 @@ from dcs_sessions._errors import (
     NotFoundError,
     PermissionDeniedError,
 )
+from dcs_sessions._text import printable
 from dcs_sessions_api.types import UNSET
 
 if TYPE_CHECKING:

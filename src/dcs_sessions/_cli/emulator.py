@@ -243,14 +243,14 @@ def _instance(text: str) -> Instance:
     for part in parts:
         key, _, value = part.strip().partition("=")
         if key not in _KEYS:
-            msg = f"{key!r} is none of {', '.join(_KEYS)}"
-            raise ValueError(msg)
+            raise ValueError(f"{key!r} is none of {', '.join(_KEYS)}")
         argument, read = _KEYS[key]
         try:
             values[argument] = read(value)
         except (KeyError, ValueError):
-            msg = f"{key}: {'on or off' if key == 'pass-through' else 'a number'} is needed"
-            raise ValueError(msg) from None
+            raise ValueError(
+                f"{key}: {'on or off' if key == 'pass-through' else 'a number'} is needed"
+            ) from None
     return Instance(name=name.strip(), **values)
 
 

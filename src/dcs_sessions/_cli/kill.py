@@ -31,11 +31,8 @@ from dcs_sessions._cli._output import (
     print_rows,
     terminal_width,
 )
-from dcs_sessions._cli._printable import is_missing
-from dcs_sessions._cli._sessions import (
-    query_lists,
-    text_of,
-)
+from dcs_sessions._cli._reading import query_lists
+from dcs_sessions._fields import is_missing, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,7 +41,7 @@ if TYPE_CHECKING:
     from dcs_sessions._cli._connection import Connection
     from dcs_sessions._cli._named import Named
     from dcs_sessions._cli._output import Row
-    from dcs_sessions._cli._sessions import Lists
+    from dcs_sessions._cli._reading import Lists
     from dcs_sessions._results import NodeSessions
     from dcs_sessions_api.models import Session
 
@@ -156,11 +153,13 @@ def kill(
         dcs-sessions kill INSTANCE --yes -
     """  # noqa: D301 - click wants the character
     if bool(addresses) == bool(filters):
-        msg = "give addresses, or filters: one of them (kill-all ends every session)"
-        raise click.UsageError(msg)
+        raise click.UsageError(
+            "give addresses, or filters: one of them (kill-all ends every session)"
+        )
     if "-" in addresses and not (yes or dry_run):
-        msg = "standard input needs --yes or --dry-run: nobody is there to be asked"
-        raise click.UsageError(msg)
+        raise click.UsageError(
+            "standard input needs --yes or --dry-run: nobody is there to be asked"
+        )
     named = read_named(addresses, nodes)
     if addresses and not (named.addresses or named.lists):
         _console.note("Standard input names no session: nothing was done.")
@@ -250,8 +249,9 @@ def _found(lists: Lists, named: Named) -> list[_Victim]:
         found = list(by_key.get(key_of(address), {}).values())
         nodes = list(dict.fromkeys(node.node_id for node, _ in found))
         if len(nodes) > 1:
-            msg = f"{address} is on several nodes: choose one of --node {' --node '.join(nodes)}"
-            raise click.UsageError(msg)
+            raise click.UsageError(
+                f"{address} is on several nodes: choose one of --node {' --node '.join(nodes)}"
+            )
         if not found:
             reason = "no session has this address"
             if lists.failures:

@@ -12,7 +12,7 @@ from dcs_sessions._cli._connection import command
 from dcs_sessions._cli._ending import counted, name_of, overview, still_there, title_of
 from dcs_sessions._cli._instance import find_instance, instance_argument
 from dcs_sessions._cli._output import Column, format_option, print_rows
-from dcs_sessions._cli._sessions import query_lists
+from dcs_sessions._cli._reading import query_lists
 from dcs_sessions._errors import DcsSessionsError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dcs_sessions import Client
     from dcs_sessions._cli._connection import Connection
     from dcs_sessions._cli._output import Row
-    from dcs_sessions._cli._sessions import Lists
+    from dcs_sessions._cli._reading import Lists
 
 _COLUMNS = (
     Column("node_id", title="node", end=True),

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from dcs_sessions._cli import _console
+from dcs_sessions._cli._columns import csv_columns, row_of, table_columns
 from dcs_sessions._cli._connection import command
 from dcs_sessions._cli._instance import find_instance, instance_argument
 from dcs_sessions._cli._output import format_option, print_rows
 from dcs_sessions._cli._records import print_raw, raw_option
-from dcs_sessions._cli._sessions import csv_columns, row_of, table_columns
 from dcs_sessions._results import NodeSessions
 
 if TYPE_CHECKING:

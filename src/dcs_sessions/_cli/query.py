@@ -9,27 +9,20 @@ from typing import TYPE_CHECKING
 import click
 
 from dcs_sessions._cli import _completion, _console
+from dcs_sessions._cli._columns import ROW_FIELDS, csv_columns, row_of, table_columns
 from dcs_sessions._cli._connection import command
 from dcs_sessions._cli._filters import Filters, filter_options
 from dcs_sessions._cli._instance import find_instance, instance_argument
 from dcs_sessions._cli._output import format_option, print_rows
-from dcs_sessions._cli._sessions import (
-    ROW_FIELDS,
-    csv_columns,
-    node_options,
-    number_of,
-    query_lists,
-    row_of,
-    table_columns,
-    text_of,
-)
+from dcs_sessions._cli._reading import node_options, query_lists
+from dcs_sessions._fields import number_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from dcs_sessions._cli._connection import Connection
     from dcs_sessions._cli._output import Row
-    from dcs_sessions._cli._sessions import Lists
+    from dcs_sessions._cli._reading import Lists
 
 
 def _columns(
@@ -40,8 +33,9 @@ def _columns(
     names = tuple(name.strip() for name in value.split(","))
     unknown = [name for name in names if name not in ROW_FIELDS]
     if unknown:
-        msg = f"no column {unknown[0]!r}; there are {', '.join(ROW_FIELDS)}"
-        raise click.BadParameter(msg, ctx, param)
+        raise click.BadParameter(
+            f"no column {unknown[0]!r}; there are {', '.join(ROW_FIELDS)}", ctx, param
+        )
     return names
 
 
@@ -106,11 +100,11 @@ def query(
     """  # noqa: D301 - click wants the character
     if watch is not None:
         if form not in {"table", "jsonl"} or cached:
-            msg = "--watch goes with -o table or -o jsonl, and not with --cached"
-            raise click.UsageError(msg)
+            raise click.UsageError("--watch goes with -o table or -o jsonl, and not with --cached")
         if form == "jsonl" and limit is not None:
-            msg = "--limit would make sessions come and go that do not: leave it out"
-            raise click.UsageError(msg)
+            raise click.UsageError(
+                "--limit would make sessions come and go that do not: leave it out"
+            )
     held = form == "table" or sort is not None or watch is not None
     with connection.client() as client:
         instance_id = find_instance(client, instance_id)

@@ -10,8 +10,8 @@ import click
 from dcs_sessions._cli._connection import command
 from dcs_sessions._cli._console import reader_may_leave
 from dcs_sessions._cli._instance import find_instance, instance_argument
-from dcs_sessions._cli._printable import printable
 from dcs_sessions._cli._records import print_raw, raw_option
+from dcs_sessions._text import printable
 
 if TYPE_CHECKING:
     from dcs_sessions._cli._connection import Connection

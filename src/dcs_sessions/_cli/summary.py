@@ -13,15 +13,15 @@ from dcs_sessions._cli._connection import command
 from dcs_sessions._cli._filters import Filters, filter_options
 from dcs_sessions._cli._instance import find_instance, instance_argument
 from dcs_sessions._cli._output import FORMATS, Column, format_option, print_rows
+from dcs_sessions._cli._reading import node_options, query_lists
 from dcs_sessions._cli._report import Report, about, print_report
-from dcs_sessions._cli._sessions import node_options, query_lists
 from dcs_sessions._cli._statistics import FIELDS, TOP, USUAL, Statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dcs_sessions._cli._connection import Connection
-    from dcs_sessions._cli._sessions import Lists
+    from dcs_sessions._cli._reading import Lists
     from dcs_sessions._cli._statistics import Group
 
 # What there is in CSV, in an order that stays.
@@ -53,8 +53,7 @@ def _groups(
         unknown = [name for name in group if name not in FIELDS]
         if unknown or len(set(group)) < len(group):
             problem = f"no field {unknown[0]!r}" if unknown else "a field stands twice"
-            msg = f"{problem}; there are {', '.join(FIELDS)}"
-            raise click.BadParameter(msg, ctx, param)
+            raise click.BadParameter(f"{problem}; there are {', '.join(FIELDS)}", ctx, param)
         groups.append(group)
     return tuple(dict.fromkeys(groups)) or USUAL
 
@@ -120,14 +119,11 @@ def summary(
       dcs-sessions summary INSTANCE --min-idle 1h --html incident.html
     """  # noqa: D301 - click wants the character
     if html is not None and str(html) != "-" and not html.parent.is_dir():
-        msg = f"--html: {html}: there is no such folder"
-        raise click.UsageError(msg)
+        raise click.UsageError(f"--html: {html}: there is no such folder")
     if html is not None and (watch is not None or form != "table"):
-        msg = "--html goes neither with --watch nor with -o"
-        raise click.UsageError(msg)
+        raise click.UsageError("--html goes neither with --watch nor with -o")
     if watch is not None and (form != "table" or cached):
-        msg = "--watch goes with -o table, and not with --cached"
-        raise click.UsageError(msg)
+        raise click.UsageError("--watch goes with -o table, and not with --cached")
     with connection.client() as client:
         instance_id = find_instance(client, instance_id)
         name, limit, passes_through = about(client, instance_id)
@@ -204,6 +200,5 @@ def _write_page(html: Path, lists: Lists, report: Report) -> None:
     try:
         html.write_text(text, "utf-8")
     except OSError as error:
-        msg = f"--html: {html}: {error.strerror}"
-        raise click.UsageError(msg) from None
+        raise click.UsageError(f"--html: {html}: {error.strerror}") from None
     _console.note(f"Wrote {html}.")

@@ -1,0 +1,90 @@
+"""The fields of sessions as rows and columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from dcs_sessions._cli._output import Column, Row, duration, size
+from dcs_sessions._fields import is_missing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dcs_sessions._results import NodeSessions
+    from dcs_sessions_api.models import Session
+
+# The fields of a session, in the order of the contract; a test compares.
+FIELDS = (
+    "id",
+    "addr",
+    "fd",
+    "name",
+    "cmd",
+    "age",
+    "idle",
+    "db",
+    "flags",
+    "sub",
+    "psub",
+    "multi",
+    "qbuf",
+    "qbuf_free",
+    "obl",
+    "oll",
+    "omem",
+    "events",
+    "network",
+    "peer",
+    "user",
+)
+# What a row has before them.
+ROW_FIELDS = ("node_id", "list_time", *FIELDS)
+_NUMBERS = ("age", "idle", "sub", "psub", "multi", "qbuf", "qbuf_free", "obl", "oll", "omem")
+_PEOPLE = ("addr", "name", "user", "db", "age", "idle", "cmd", "flags", "omem")
+# What is left out first where a terminal is narrow. Address, name and idle always stay.
+_DROPPED = ("flags", "db", "user", "omem", "age", "cmd", "node_id")
+_SHOWN: dict[str, Column] = {
+    **{name: Column(name, right=True) for name in (*_NUMBERS, "id", "fd", "db")},
+    **{name: Column(name, whole=True) for name in ("addr", "peer")},
+    **{name: Column(name, show=duration, right=True) for name in ("age", "idle")},
+    **{name: Column(name, show=size, right=True) for name in ("omem", "qbuf", "qbuf_free", "obl")},
+}
+
+
+def table_columns(names: Sequence[str] | None, nodes: Sequence[str]) -> list[Column]:
+    """Give the columns of a table: those that were asked for, or those that people look at."""
+    if names is None:
+        chosen = ("node_id", *_PEOPLE) if len(nodes) > 1 else _PEOPLE
+        return [
+            attrs.evolve(column, drop=len(_DROPPED) - _DROPPED.index(column.name))
+            if column.name in _DROPPED
+            else column
+            for column in table_columns(chosen, nodes)
+        ]
+    known = {**_SHOWN, "node_id": Column("node_id", title="node", end=True)}
+    return [known.get(name, Column(name)) for name in names]
+
+
+def csv_columns(names: Sequence[str] | None) -> list[Column]:
+    """Give the columns of CSV: those that were asked for, or all of the contract."""
+    return [Column(name) for name in names or ROW_FIELDS]
+
+
+def row_of(node: NodeSessions, session: Session) -> Row:
+    """Give a session as a row. What it does not have is not there; what is unknown is."""
+    row: Row = {"node_id": node.node_id, "list_time": node.time}
+    for name in FIELDS:
+        value = getattr(session, name)
+        if value is None or not is_missing(value):
+            row[name] = value
+    for name, value in session.additional_properties.items():
+        row.setdefault(name, value)
+    return row
+
+
+def host_of(address: str) -> str:
+    """Give an address without its port."""
+    host, colon, port = address.rpartition(":")
+    return host.strip("[]") if colon and port.isdecimal() and host else address
