@@ -37,7 +37,7 @@ def test_whether_ending_is_allowed(cli: Cli, own: Emulator) -> None:
     lines = cli.with_env(DCS_SESSIONS_TOKEN=READONLY_TOKEN)("check", own.instance_id).stdout
     *_, ending, result = lines.splitlines()
     assert ending.startswith("Ending:      not allowed: 403 DCS.2007 Policy does not allow dcs:")
-    assert result == "Result:      good for looking; ending sessions is not allowed"
+    assert result == "Result:      good for listing; ending sessions is not allowed"
 
 
 def test_asking_whether_ending_is_allowed_can_end_nobody(fake: FakeDcs, fake_cli: Cli) -> None:
@@ -101,7 +101,7 @@ def test_a_misspelt_region_gets_a_suggestion(cli: Cli) -> None:
     assert "not in the list of regions; did you mean cn-north-4?" in done.stdout
     for command in (("check",), ("nodes", "i")):
         done = nowhere(*command, "--region", "cn-nroth-4", "--timeout", "1", code=1)
-        assert done.stderr.splitlines()[1] == "Check the region: cn-north-4 is close to it."
+        assert done.stderr.splitlines()[1] == "Check the region: did you mean cn-north-4?"
     done = nowhere("check", "--region", "xx-new-1", "--timeout", "1", code=1)
     assert "did you mean" not in done.stdout
 

@@ -293,10 +293,10 @@ def test_check(cli: Cli, own: Emulator, tmp_path: Path) -> None:
     [
         ({"DCS_SESSIONS_TOKEN": "wrong-token"}, 3, "does not accept the credentials"),
         ({"DCS_SESSIONS_TOKEN": "dcs-emulator-noaccess-token"}, 3, "lack the permission"),
-        ({"DCS_SESSIONS_ENDPOINT": "http://127.0.0.1:1"}, 1, "does not answer"),
-        ({"DCS_SESSIONS_ENDPOINT": None}, 2, "something is missing"),
-        ({"HUAWEICLOUD_SDK_PROJECT_ID": None}, 2, "something is missing"),
-        ({"DCS_SESSIONS_TOKEN": None, "HUAWEICLOUD_SDK_AK": "half-a-pair"}, 2, "something is"),
+        ({"DCS_SESSIONS_ENDPOINT": "http://127.0.0.1:1"}, 1, "does not respond"),
+        ({"DCS_SESSIONS_ENDPOINT": None}, 2, "a value is missing"),
+        ({"HUAWEICLOUD_SDK_PROJECT_ID": None}, 2, "a value is missing"),
+        ({"DCS_SESSIONS_TOKEN": None, "HUAWEICLOUD_SDK_AK": "half-a-pair"}, 2, "is missing"),
     ],
 )
 def test_check_says_what_is_wrong(
@@ -375,9 +375,9 @@ def test_summary(fake: FakeDcs, fake_cli: Cli, tmp_path: Path) -> None:
 def test_summary_of_some_and_of_none(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [busy_list()]
     found = fake_cli("summary", "i", "--name", "worker-1").stdout.splitlines()
-    assert found[:2] == ["122 connections", "40 of 122 sessions fit: --name worker-1"]
+    assert found[:2] == ["122 connections", "40 of 122 sessions match: --name worker-1"]
     found = fake_cli("summary", "i", "--name", "nobody").stdout.splitlines()
-    assert found[1] == "0 of 122 sessions fit: --name nobody"
+    assert found[1] == "0 of 122 sessions match: --name nobody"
     done = fake_cli("summary", "i", "--html", "/nowhere/page.html", code=2)
     assert "/nowhere/page.html" in done.stderr
 

@@ -64,7 +64,7 @@ def test_instances(cli: Cli, several: Emulator) -> None:
     assert cli("instances", "-o", "jsonl").stdout.count("\n") == 5
     done = cli("instances", "nothing")
     assert done.stdout.count("\n") == 1
-    assert done.stderr == "None of 5 instances fits 'nothing'.\n"
+    assert done.stderr == "None of 5 instances matches 'nothing'.\n"
     raw = json.loads(cli("instances", "--raw").stdout)
     assert raw["instance_num"] == 5
 
@@ -119,7 +119,7 @@ def test_a_name_that_several_have_is_refused(cli: Cli, several: Emulator) -> Non
             "dcs-sessions: 2 instances are called 'same-name'; use the ID of one of them:"
         )
         assert [line.split()[1] for line in lines[:2]] == ids(several)[2:4]
-        assert lines[2] == "See all of them: dcs-sessions instances"
+        assert lines[2] == "List all instances: dcs-sessions instances"
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_regions_are_those_of_the_contract() -> None:
 def test_misspelt_commands_get_a_suggestion(cli: Cli, word: str, meant: str) -> None:
     happened, advice = cli(word, "x", code=2).stderr.splitlines()
     assert happened.startswith(f"dcs-sessions: No such command {word!r}. Did you mean {meant!r}")
-    assert advice == "See how it is used: dcs-sessions --help"
+    assert advice == "Show the usage: dcs-sessions --help"
     assert "Did you mean" not in cli("zzzzzz", code=2).stderr
 
 

@@ -67,7 +67,7 @@ def test_addresses_from_standard_input(cli: Cli, own: Emulator, connect: Connect
     victims, other = [connect("by-input") for _ in range(3)], connect("by-input")
     lines = "".join(f"{peer_of(victim)}\n\n" for victim in victims)
     words = ("kill", own.instance_id, "--node", own.node_ids[0], "-")
-    assert "nobody is there to be asked" in cli(*words, stdin=lines, code=2).stderr
+    assert "add --yes or --dry-run" in cli(*words, stdin=lines, code=2).stderr
     out = cli(*words, "--yes", "-o", "jsonl", stdin=lines).stdout
     assert [result for result, _ in results(out).values()] == ["ended"] * 3
     assert not any(map(is_alive, victims))
@@ -112,7 +112,7 @@ def test_saying_no(said: str, cli: Cli, own: Emulator, connect: Connect) -> None
 
 def test_nothing_fits(cli: Cli, own: Emulator) -> None:
     done = cli("kill", own.instance_id, "--name", "nobody", "--yes")
-    assert "No session fits" in done.stderr
+    assert "No session matches" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_standard_input_that_is_wrong_is_named_by_its_line(
 @pytest.mark.parametrize("lines", ["", "\n \n"])
 def test_standard_input_that_is_empty(lines: str, fake: FakeDcs, fake_cli: Cli) -> None:
     done = fake_cli("kill", "i", "-", "--yes", stdin=lines)
-    assert "names no session" in done.stderr
+    assert "No sessions on standard input" in done.stderr
     assert fake.received == []
 
 
@@ -499,7 +499,7 @@ def test_all_of_a_node_and_of_the_instance(tmp_path: Path, connect: Connect) -> 
         first, second = connect("a", 0, dcs), connect("b", 1, dcs)
         done = cli("kill-all", dcs.instance_id, stdin="yes\n", code=1)
         assert "This ends all 2 sessions. Type the ID or the name of the instance" in done.stderr
-        assert "This is neither the ID nor the name of the instance." in done.stderr
+        assert "That is neither the ID nor the name of the instance." in done.stderr
         assert is_alive(first)
         done = cli("kill-all", dcs.instance_id, "--node", dcs.node_ids[1], "--yes", "-o", "json")
         (row,) = json.loads(done.stdout)

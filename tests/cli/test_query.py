@@ -251,7 +251,7 @@ def test_a_list_that_breaks_off_is_printed_as_far_as_it_came(fake: FakeDcs, fake
     fake.first = lambda request: hang_up if request.query.get("offset") == "1000" else None
     done = fake_cli("query", "i", "-o", "jsonl", "--timeout", "1", code=6)
     assert len(done.stdout.splitlines()) == 1000
-    assert "node n1 was read in part only" in done.stderr
+    assert "node n1 was read only in part" in done.stderr
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "csv"])

@@ -135,10 +135,10 @@ def test_filters_are_said(leaking: FakeDcs, fake_cli: Cli, tmp_path: Path) -> No
     words = ("i", "--name", "cart*", "--html", str(page))
     lines = run(fake_cli, *words).stdout.splitlines()
     assert lines[0] == "30 of 40 connections (75 %)"
-    assert lines[1] == "20 of 30 sessions fit: --name 'cart*'"
+    assert lines[1] == "20 of 30 sessions match: --name 'cart*'"
     text = page.read_text()
     assert "<h1>30 of 40 connections (75 %)</h1>" in text
-    assert "<p>20 of 30 sessions fit: --name &#x27;cart*&#x27;</p>" in text
+    assert "<p>20 of 30 sessions match: --name &#x27;cart*&#x27;</p>" in text
     assert "of instance <code>shop i</code>" in text
     assert "<code>n1</code> 21 of 20 connections (105 %), list of t1" in text
 
@@ -147,7 +147,10 @@ def test_filters_are_said(leaking: FakeDcs, fake_cli: Cli, tmp_path: Path) -> No
     ("switch", "why"),
     [
         (False, "client IP pass-through is off."),
-        (True, "they are older than client IP pass-through, or have sent no command since."),
+        (
+            True,
+            "they were opened before client IP pass-through was on, or sent no command since.",
+        ),
         (None, "client IP pass-through was off when they were opened."),
     ],
 )

@@ -305,13 +305,13 @@ def test_watch_says_that_it_cannot_keep_the_interval(fake: FakeDcs, fake_cli: Cl
 
     fake.first = first
     with fake_cli.terminal("query", "i", "--watch", "0.1", columns=100) as terminal:
-        terminal.wait_for("since a look takes longer than 0.1 s")
+        terminal.wait_for("since a query takes longer than 0.1 s")
         terminal.interrupt()
         terminal.end(0)
     with fake_cli.start("query", "i", "--watch", "0.1", "-o", "jsonl") as process:
         assert process.stderr is not None
         told = iter(process.stderr.readline, "")
-        assert any("since a look takes longer than 0.1 s" in line for line in told)
+        assert any("since a query takes longer than 0.1 s" in line for line in told)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
 

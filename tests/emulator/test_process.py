@@ -151,7 +151,7 @@ def test_other_host_names_are_allowed_by_option(start: Start) -> None:
 def test_others_let_in_are_warned_of(start: Start) -> None:
     process = start("--host", "0.0.0.0")
     assert process.facts()["endpoint"].startswith("http://127.0.0.1:")
-    assert "Warning: everybody who can reach 0.0.0.0" in process.end(signal.SIGTERM)[2]
+    assert "Warning: anyone who can reach 0.0.0.0" in process.end(signal.SIGTERM)[2]
 
 
 @linux

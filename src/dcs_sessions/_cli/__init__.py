@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command. What a person only looks up is answered before anything is imported."""
+    """Run the command line. Version and overview are printed before anything else is imported."""
     words = sys.argv[1:]
     looked_up = "_DCS_SESSIONS_COMPLETE" not in os.environ
     if looked_up and words in (["--version"], ["version"], ["-h"], ["--help"], ["help"]):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dcs_sessions._results import NodeSessions
     from dcs_sessions_api.models import Session
 
-# The fields of a session, in the order of the contract; a test compares.
+# The fields of a session, in the order of the contract. A test compares them.
 FIELDS = (
     "id",
     "addr",
@@ -39,11 +39,11 @@ FIELDS = (
     "peer",
     "user",
 )
-# What a row has before them.
+# The columns of a row: where the session is from, then its fields.
 ROW_FIELDS = ("node_id", "list_time", *FIELDS)
 _NUMBERS = ("age", "idle", "sub", "psub", "multi", "qbuf", "qbuf_free", "obl", "oll", "omem")
 _PEOPLE = ("addr", "name", "user", "db", "age", "idle", "cmd", "flags", "omem")
-# What is left out first where a terminal is narrow. Address, name and idle always stay.
+# Columns that a narrow terminal leaves out, the first one first. Address, name and idle stay.
 _DROPPED = ("flags", "db", "user", "omem", "age", "cmd", "node_id")
 _SHOWN: dict[str, Column] = {
     **{name: Column(name, right=True) for name in (*_NUMBERS, "id", "fd", "db")},
@@ -54,7 +54,7 @@ _SHOWN: dict[str, Column] = {
 
 
 def table_columns(names: Sequence[str] | None, nodes: Sequence[str]) -> list[Column]:
-    """Give the columns of a table: those that were asked for, or those that people look at."""
+    """Return the columns of a table: those named, or the ones that people need most."""
     if names is None:
         chosen = ("node_id", *_PEOPLE) if len(nodes) > 1 else _PEOPLE
         return [
@@ -68,12 +68,12 @@ def table_columns(names: Sequence[str] | None, nodes: Sequence[str]) -> list[Col
 
 
 def csv_columns(names: Sequence[str] | None) -> list[Column]:
-    """Give the columns of CSV: those that were asked for, or all of the contract."""
+    """Return the columns of CSV: those named, or every field of the contract."""
     return [Column(name) for name in names or ROW_FIELDS]
 
 
 def row_of(node: NodeSessions, session: Session) -> Row:
-    """Give a session as a row. What it does not have is not there; what is unknown is."""
+    """Return a session as a row. Missing fields are left out, fields unknown to us are kept."""
     row: Row = {"node_id": node.node_id, "list_time": node.time}
     for name in FIELDS:
         value = getattr(session, name)
@@ -85,6 +85,6 @@ def row_of(node: NodeSessions, session: Session) -> Row:
 
 
 def host_of(address: str) -> str:
-    """Give an address without its port."""
+    """Return an address without its port."""
     host, colon, port = address.rpartition(":")
     return host.strip("[]") if colon and port.isdecimal() and host else address

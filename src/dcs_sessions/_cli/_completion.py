@@ -1,4 +1,4 @@
-"""What a shell completes besides commands and options. Whatever fails completes nothing."""
+"""Shell completion of instances, nodes, regions and columns. A failure completes nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from dcs_sessions import Client
 
-# How long an answer is good for, and how long the service may take to give one.
+# How long a response is cached, and how long to wait for the service.
 _FRESH_SECONDS = 60.0
 _WAIT_SECONDS = 2.0
 
@@ -36,7 +36,7 @@ def instances(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[C
 
 
 def nodes(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete the ID of a node of the instance that is there already."""
+    """Complete the ID of a node of the instance already on the command line."""
     from dcs_sessions._cli._instance import find_instance
 
     instance = ctx.params.get("instance_id") or _instance_before(ctx)
@@ -53,7 +53,7 @@ def nodes(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Compl
 
 
 def _instance_before(ctx: click.Context) -> str | None:
-    """Read the words before an option whose value is completed: click stops reading there."""
+    """Parse the words before the option being completed, where click itself stops."""
     import os
 
     from click.shell_completion import split_arg_string
@@ -90,7 +90,7 @@ def columns(_: click.Context, __: click.Parameter, incomplete: str) -> list[Comp
 def _items(incomplete: str, found: Any) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 
-    # What a shell would take apart or act on is not completed: others choose the names.
+    # Names come from other people: leave out those a shell would split or execute.
     return [
         CompletionItem(value, help="".join(char for char in said if char.isprintable()))
         for value, said in found
@@ -102,7 +102,7 @@ def _items(incomplete: str, found: Any) -> list[CompletionItem]:
 def _cached(
     ctx: click.Context, what: str, ask: Callable[[Client], list[list[str]]]
 ) -> list[list[str]]:
-    """Return what the service answers, or answered a moment ago; nothing where that fails."""
+    """Return the response of the service, cached for a minute; an empty list on failure."""
     import hashlib
     import json
     import os

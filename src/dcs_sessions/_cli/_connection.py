@@ -1,4 +1,4 @@
-"""The options that say which service to talk to, the same for every command."""
+"""Options of every command for the service to connect to."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 @attrs.frozen
 class Connection:
-    """Which service to talk to, and as whom.
+    """The service to connect to, and the credentials to use.
 
     Attributes:
-        endpoint: Address of the service, or None for that of the region.
+        endpoint: URL of the service, or None for the region's.
         region: ID of the region, or None.
         project_id: ID of the project, or None.
-        ask_token: Whether a token is to be asked for.
-        ask_password: Whether a password is to be asked for.
-        ca_bundle: File with the authorities to trust, or None.
-        allow_http: Whether credentials may go over plain HTTP.
+        ask_token: Whether to prompt for a token.
+        ask_password: Whether to prompt for a password.
+        ca_bundle: File of CA certificates to trust, or None.
+        allow_http: Whether credentials may be sent over plain HTTP.
         timeout: Seconds, or None.
     """
 
@@ -49,32 +49,30 @@ class Connection:
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> Connection:
-        """Make one of the parameters of a command."""
+        """Return the connection that the parameters of a command describe."""
         values: dict[str, Any] = {name.name: params.get(name.name) for name in attrs.fields(cls)}
         return cls(**values)
 
     @property
     def wait_seconds(self) -> float:
-        """How long a command may take that waits for the service."""
+        """Seconds that a command waits for a job."""
         return self.timeout or WAIT_SECONDS
 
     def client(self, *, retry: bool = True, found: FoundCredentials | None = None) -> Client:
-        """Make the client.
+        """Return a client.
 
         Args:
-            retry: Whether calls are tried again.
-            found: The credentials, if they have been found already.
+            retry: Whether failed calls are retried.
+            found: Credentials, if they are known already.
         """
         from dcs_sessions import Client, ConfigurationError, Retry
 
         if self.endpoint is None and self.region is None:
-            raise ConfigurationError("neither --region nor --endpoint says where the service is")
+            raise ConfigurationError("no service: set --region or --endpoint")
         found = found or self.credentials()
         project_id = self.project_id or found.project_id
         if self.region is None and project_id is None:
-            raise ConfigurationError(
-                "neither --project-id says which project it is, nor --region where to look it up"
-            )
+            raise ConfigurationError("no project: set --project-id, or --region to look it up")
         return Client(
             endpoint=self.endpoint,
             region=self.region,
@@ -87,11 +85,11 @@ class Connection:
         )
 
     def credentials(self) -> FoundCredentials:
-        """Find the credentials, or ask for them."""
+        """Return the credentials: from a prompt if asked for, else from where they are found."""
         from dcs_sessions._credentials import FoundCredentials, find_credentials
 
         if self.ask_token and self.ask_password:
-            raise click.UsageError("--ask-token and --ask-password exclude each other")
+            raise click.UsageError("--ask-token and --ask-password cannot be used together")
         if self.ask_password:
             return FoundCredentials(_asked_password(), "the prompt", None, None)
         if self.ask_token:
@@ -109,7 +107,7 @@ def _asked_token() -> Auth:
 
 
 def _asked_password() -> Auth:
-    """Ask for what the environment does not say of an account, a user and a password."""
+    """Prompt for a password, and for the account and user that the environment does not set."""
     from dcs_sessions import PasswordAuth
     from dcs_sessions._cli._masking import remember
     from dcs_sessions._credentials import PASSWORD_VARIABLES, env
@@ -125,18 +123,18 @@ def _asked_password() -> Auth:
 
 
 class Command(click.Command):
-    """A command whose help has its own options apart from those of every command.
+    """A command whose help lists its own options before those of every command.
 
-    INSTANCE may be left out where the environment names one.
+    INSTANCE may be left out if the environment sets a default.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments; without INSTANCE among them, that of the environment is the first."""
+        """Parse the arguments. If INSTANCE is missing, insert the default from the environment."""
         default = os.environ.get("DCS_SESSIONS_INSTANCE", "").strip()
         arguments = [param for param in self.params if isinstance(param, click.Argument)]
         if default and arguments and isinstance(arguments[0], InstanceArgument):
             options = [param for param in self.params if not isinstance(param, click.Argument)]
-            # Without arguments, this command leaves the values of all arguments unread.
+            # A command without arguments leaves all positional values in `args`.
             reader = click.Command(self.name, params=options, add_help_option=False)
             found = reader.make_context(
                 "",
@@ -152,7 +150,7 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options in two sections."""
+        """Write the options in two sections: own and common."""
         own: list[tuple[str, str]] = []
         common: list[tuple[str, str]] = []
         for param in self.get_params(ctx):
@@ -167,7 +165,7 @@ class Command(click.Command):
 
 
 def command(name: str) -> Callable[[Callable[..., Any]], Command]:
-    """Make a command of a function, whose first argument is a `Connection`."""
+    """Return a decorator that makes a command of a function taking a `Connection` first."""
 
     def decorate(function: Callable[..., Any]) -> Command:
         made = connection_options(output_options(function))
@@ -177,9 +175,9 @@ def command(name: str) -> Callable[[Callable[..., Any]], Command]:
 
 
 def connection_options(function: F) -> F:
-    """Add the options, and hand the command what they say as its first argument.
+    """Add the connection options, passed to the command as a `Connection`.
 
-    Secrets are not among them: they come from the environment, the credentials file or a prompt.
+    No option takes a secret: secrets come from the environment, a credentials file or a prompt.
     """
 
     @functools.wraps(function)
@@ -212,14 +210,14 @@ OPTIONS = (
         metavar="URL",
         envvar="DCS_SESSIONS_ENDPOINT",
         show_envvar=True,
-        help="Address of the service, if not that of the region.",
+        help="URL of the service, if not the region's.",
     ),
     _option(
         "--project-id",
         metavar="ID",
         envvar="HUAWEICLOUD_SDK_PROJECT_ID",
         show_envvar=True,
-        help="Project of the instance. Looked up by the region if it is not given.",
+        help="Project of the instance. Default: the region's project, looked up.",
     ),
     _option(
         "--ask-token",

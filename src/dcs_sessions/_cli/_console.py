@@ -1,4 +1,4 @@
-"""What is said besides the data: remarks and progress, all on stderr."""
+"""Notes, warnings and progress, all on stderr."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _DEBUG = "dcs_sessions.debug"
 
 
 class CommonOption(click.Option):
-    """An option that every command has. It stands in a section of its own in the help."""
+    """An option of every command, listed in a section of its own in the help."""
 
 
 def output_options(command: F) -> F:
-    """Add --quiet and --debug, which stand before or after the name of a command."""
+    """Add --quiet and --debug, accepted before or after the command name."""
     for name, key, what in (
         (("--debug",), _DEBUG, "Show requests, and the traceback of an error, on stderr."),
-        (("-q", "--quiet"), _QUIET, "No progress and no remarks on stderr, errors apart."),
+        (("-q", "--quiet"), _QUIET, "Print only errors on stderr."),
     ):
         option = click.option(
             *name,
@@ -53,18 +53,18 @@ def _remember(key: str) -> Callable[[click.Context, click.Parameter, bool], None
 
 
 def is_quiet() -> bool:
-    """Tell whether nothing but errors is to be said."""
+    """Return whether only errors are printed."""
     return bool(click.get_current_context().meta.get(_QUIET))
 
 
 def is_debug() -> bool:
-    """Tell whether tracebacks are to be shown."""
+    """Return whether tracebacks are shown."""
     context = click.get_current_context(silent=True)
     return context is not None and bool(context.meta.get(_DEBUG))
 
 
 def prepare() -> None:
-    """Set the streams up so that nothing that is printed can fail for its characters."""
+    """Set up the streams so that no character fails to print."""
     import io
     import warnings
 
@@ -75,18 +75,18 @@ def prepare() -> None:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    """Say what Python would show with the line of the source that it came from."""
+    """Print a warning without the source line that Python adds."""
     warn(str(message))
 
 
 def note(text: str) -> None:
-    """Say something that is good to know."""
+    """Print a note, unless --quiet is set."""
     if not is_quiet():
         _say(printable(text))
 
 
 def warn(text: str) -> None:
-    """Say something that should not be missed."""
+    """Print a warning."""
     _say(f"Warning: {printable(text)}")
 
 
@@ -96,17 +96,17 @@ def _say(line: str) -> None:
         import shutil
 
         width = shutil.get_terminal_size().columns
-    # What a command does, and its exit code, must not depend on somebody reading its remarks.
+    # A closed stderr must change neither what a command does nor its exit code.
     with contextlib.suppress(BrokenPipeError):
         click.echo(wrapped(line, width), err=True)
 
 
 def wrapped(text: str, width: int | None) -> str:
-    """Break a line between words where a terminal would break it in the middle of one.
+    """Wrap a line between words to the width of a terminal.
 
     Args:
         text: The line.
-        width: Width of the terminal, or None for none.
+        width: Width of the terminal, or None to leave the line as it is.
     """
     if width is None or len(text) <= width:
         return text
@@ -117,9 +117,9 @@ def wrapped(text: str, width: int | None) -> str:
 
 @contextlib.contextmanager
 def progress(text: str, *, shown: bool = True) -> Generator[Callable[[str], None]]:
-    """Show that something goes on, where somebody is looking; gives a function to change the text.
+    """Show progress on a terminal. Yields a function that changes the text.
 
-    It is gone without a trace afterwards.
+    The line is removed at the end.
     """
     if not shown or is_quiet() or is_debug() or not sys.stderr.isatty():
         yield lambda _: None
@@ -134,7 +134,7 @@ def progress(text: str, *, shown: bool = True) -> Generator[Callable[[str], None
 
 @contextlib.contextmanager
 def reader_may_leave() -> Generator[None]:
-    """Go on when the other end of a pipe is closed: what is printed from then on is lost."""
+    """Ignore a closed pipe: later output is dropped."""
     try:
         yield
         sys.stdout.flush()
@@ -143,7 +143,7 @@ def reader_may_leave() -> Generator[None]:
 
 
 def close_stdout() -> None:
-    """Keep Python from complaining, at its end, of a pipe that nobody reads."""
+    """Close stdout so that Python does not report a broken pipe at exit."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, sys.stdout.fileno())
     os.close(nothing)

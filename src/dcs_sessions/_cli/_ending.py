@@ -1,4 +1,4 @@
-"""Many sessions in a few lines, before and after they are ended."""
+"""Overview of the sessions to end, and counts of the results."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from dcs_sessions._results import NodeSessions
     from dcs_sessions_api.models import Session
 
-# How many examples are shown, and how many values of each kind at most.
+# Maximum number of examples, and of values of each kind.
 EXAMPLES = 10
 _VALUES = 8
 
-# Results in the order in which they are counted, and how: the first four always.
+# Results in the order shown, with their names. The first four are always shown.
 _TOTALS = {
     "ended": "ended",
     "gone": "gone already",
@@ -39,7 +39,7 @@ _ALWAYS = 4
 
 
 def total_line(results: Iterable[str]) -> str:
-    """Return how many came to what: `1,985 ended, 3 gone already, 12 spared, 0 unknown`."""
+    """Return the counts by result: `1,985 ended, 3 gone already, 12 spared, 0 unknown`."""
     counts = Counter(results)
     wanted = counts.pop("would end", None)
     parts = [] if wanted is None else [f"{wanted:,} would end"]
@@ -52,7 +52,7 @@ def total_line(results: Iterable[str]) -> str:
 
 
 def filter_in_words(filters: Filters) -> str:
-    """Return what filters ask for: `name worker-* or job-*, min idle 1h00m`."""
+    """Return filters in words: `name worker-* or job-*, min idle 1h00m`."""
     parts: list[str] = []
     for field in attrs.fields(type(filters)):
         value: object = getattr(filters, field.name)
@@ -68,12 +68,12 @@ def filter_in_words(filters: Filters) -> str:
 
 @attrs.frozen
 class Counted:
-    """How often each value of one kind occurs.
+    """Counts of the values of one kind.
 
     Attributes:
         title: What is counted.
         counts: Counts by value.
-        short: Shortens a value where there is little room.
+        short: Shortens a value for a narrow terminal.
     """
 
     title: str
@@ -81,7 +81,7 @@ class Counted:
     short: Callable[[str], str] = lambda text: text
 
     def line(self, width: int | None) -> str:
-        """Return the most frequent values on one line, as many as there is room for."""
+        """Return the most frequent values on one line, as many as fit."""
         ranked = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
         for shown in range(min(len(ranked), _VALUES), 0, -1):
             parts = [
@@ -121,7 +121,7 @@ def counted(sessions: Iterable[tuple[str, Session]]) -> list[Counted]:
 
 
 def still_there(before: NodeSessions, after: NodeSessions) -> int:
-    """Return how many sessions of one list are surely in the other."""
+    """Return the number of sessions of one list that are certainly in the other."""
     from dcs_sessions._ending import address_of, by_address, judge
 
     found = by_address(after.sessions)
@@ -132,12 +132,12 @@ def still_there(before: NodeSessions, after: NodeSessions) -> int:
 
 
 def title_of(name: str, instance_id: str) -> str:
-    """Return how an instance is shown: by name and ID."""
+    """Return the name and the ID of an instance."""
     return f"{name} ({instance_id})" if name else instance_id
 
 
 def name_of(client: Client, instance_id: str) -> str:
-    """Return the name of an instance; empty if it cannot be read, for it is not needed."""
+    """Return the name of an instance, or an empty string if it cannot be read."""
     try:
         return text_of(client.get_instance(instance_id).name)
     except DcsSessionsError:
@@ -145,14 +145,14 @@ def name_of(client: Client, instance_id: str) -> str:
 
 
 def short_id(text: str) -> str:
-    """Return the end of a long ID, where IDs differ."""
+    """Return the end of a long ID, the part that differs."""
     return text if len(text) <= 12 else f"…{text[-11:]}"
 
 
 def overview(
     instance: str, filters: str, counted: Iterable[Counted], *, terminal: bool
 ) -> Iterator[str]:
-    """Yield the lines that say what is going to be ended."""
+    """Yield the lines of the overview."""
     width = terminal_width() if terminal else None
     yield f"{'Instance':<9}{printable(instance)}"
     if filters:

@@ -1,4 +1,4 @@
-"""What is said when a command fails, in two lines: what happened, and what to do; and its code."""
+"""Failures in two lines, what happened and what to do, and their exit codes."""
 
 from __future__ import annotations
 
@@ -17,25 +17,41 @@ from dcs_sessions._text import printable
 
 REFUSED, USAGE, NOT_AUTHORISED, NOT_FOUND, TIMED_OUT, PARTLY, INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
 
-# Exception -> exit code, and what to do where the error itself does not know. The first one counts.
+# Exception -> exit code, and advice for errors that have none. The first match counts.
 _KINDS: tuple[tuple[type[BaseException], int, str], ...] = (
     (_errors.InvalidArgumentError, USAGE, "Correct it and try again."),
-    (_errors.ConfigurationError, USAGE, "See what is used, and from where: dcs-sessions check"),
+    (
+        _errors.ConfigurationError,
+        USAGE,
+        "Show the configuration and where it is from: dcs-sessions check",
+    ),
     (_errors.AuthenticationError, NOT_AUTHORISED, "Check the credentials: dcs-sessions check"),
     (_errors.PermissionDeniedError, NOT_AUTHORISED, "Ask for the permission."),
     (_errors.NotFoundError, NOT_FOUND, "Check the ID, the project and the region."),
-    (_errors.WaitTimeoutError, TIMED_OUT, "It may still end. Wait longer with --timeout SECONDS."),
+    (
+        _errors.WaitTimeoutError,
+        TIMED_OUT,
+        "The job may still finish. Wait longer with --timeout SECONDS.",
+    ),
     (_errors.ApiTimeoutError, TIMED_OUT, "Try again, or wait longer with --timeout SECONDS."),
     (_errors.ApiConnectionError, REFUSED, "Check the endpoint and the network: dcs-sessions check"),
     (_errors.ThrottledError, REFUSED, "Wait a minute and try again."),
-    (_errors.ServerError, REFUSED, "Try again. If it stays, ask the vendor, with the request ID."),
+    (
+        _errors.ServerError,
+        REFUSED,
+        "Try again. If it persists, contact the vendor with the request ID.",
+    ),
     (
         _errors.ApiError,
         REFUSED,
-        "Ask the vendor, with the request ID, if this does not say enough.",
+        "If this is not enough, contact the vendor with the request ID.",
     ),
     (_errors.SessionListChangedError, REFUSED, "Somebody else queried the node. Try again."),
-    (_errors.JobFailedError, REFUSED, "Try again. If it stays, ask the vendor, with the job ID."),
+    (
+        _errors.JobFailedError,
+        REFUSED,
+        "Try again. If it persists, contact the vendor with the job ID.",
+    ),
 )
 # The advice of the library names its methods. These are the same things on the command line.
 _ADVICE = {
@@ -57,12 +73,12 @@ _NAMES = {
 
 
 def exit_code(error: BaseException) -> int:
-    """Give the exit code that an error stands for."""
+    """Return the exit code of an error."""
     return next((code for kind, code, _ in _KINDS if isinstance(error, kind)), REFUSED)
 
 
 def what_happened(error: BaseException) -> str:
-    """Say in one line what happened, without what to do about it."""
+    """Return what happened in one line, without advice."""
     text = str(error)
     if isinstance(error, _errors.ApiError) and error.advice is not None:
         text = text.replace(f" ({error.advice})", "")
@@ -72,7 +88,7 @@ def what_happened(error: BaseException) -> str:
 
 
 def what_to_do(error: BaseException) -> str:
-    """Say in one line what to do about it."""
+    """Return what to do about an error in one line."""
     if isinstance(error, _errors.PermissionDeniedError):
         permission = re.search(r"\bdcs:\w+:\w+", error.error_msg or "", re.ASCII)
         if permission is not None:
@@ -88,33 +104,33 @@ def what_to_do(error: BaseException) -> str:
 
 
 def _about_network(text: str) -> str | None:
-    """Name what stands between here and the address that a request went to, if anything does."""
+    """Return advice about a misspelt region or a proxy, if one is involved."""
     address = re.search(r"https?://[^/ ]+", text)
     if address is None:
         return None
     region = re.search(r"//dcs\.([a-z0-9-]+)\.myhuaweicloud\.com", address[0])
     close = closest_region(region[1]) if region is not None else None
     if close is not None:
-        return f"Check the region: {close} is close to it."
+        return f"Check the region: did you mean {close}?"
     proxy = proxy_of(address[0])
     if proxy is not None:
-        return f"It goes through the proxy {proxy}, which the environment names: check both."
+        return f"The request goes through the proxy {proxy}, set in the environment: check both."
     return None
 
 
 def proxy_of(origin: str) -> str | None:
-    """Return the proxy that the environment names for an address, without its login, or None."""
+    """Return the proxy set in the environment for a URL, without credentials, or None."""
     from dcs_sessions._transports._environment import proxy_for
 
     try:
         proxy = proxy_for(origin)
-    except DcsSessionsError:  # an odd one
+    except DcsSessionsError:  # a proxy variable that is invalid
         return None
     return re.sub(r"//[^/]*@", "//***@", proxy) if proxy else None
 
 
 def closest_region(region: str) -> str | None:
-    """Return the region that was probably meant, if this one is in no list."""
+    """Return the closest known region if this one is unknown, else None."""
     import difflib
 
     from dcs_sessions import _contract
@@ -129,17 +145,17 @@ def _of_kind(error: BaseException) -> str:
     for kind, _, advice in _KINDS:
         if isinstance(error, kind):
             return advice
-    return "This is a fault of dcs-sessions: report it, with what --debug shows."
+    return "This is a bug in dcs-sessions: report it with the output of --debug."
 
 
 def report(error: BaseException) -> int:
-    """Say what a command failed with, and give its exit code."""
+    """Print why a command failed, and return its exit code."""
     if is_debug() and not isinstance(error, click.UsageError):
         lines = traceback.TracebackException.from_exception(error, capture_locals=False).format()
         for line in mask("".join(lines)).splitlines():
             click.echo(printable(line), err=True)
     if isinstance(error, click.Abort):
-        # Click says so of Ctrl-C at a prompt, too.
+        # click raises Abort for Ctrl-C at a prompt as well.
         error = error.__context__ or error
     if isinstance(error, Terminated):
         click.echo(f"Ended by {signal.Signals(error.number).name}.", err=True)
@@ -152,19 +168,19 @@ def report(error: BaseException) -> int:
         return REFUSED
     if isinstance(error, click.UsageError):
         path = "dcs-sessions" if error.ctx is None else error.ctx.command_path
-        # An instance that is not found by its name is no wrong use, and says so itself.
+        # An instance name that is not found is not a usage error, and has a code of its own.
         code = getattr(error, "code", USAGE)
-        happened, advice = error.format_message(), f"See how it is used: {path} --help"
+        happened, advice = error.format_message(), f"Show the usage: {path} --help"
         if hasattr(error, "code"):
-            advice = "See all of them: dcs-sessions instances"
-    elif isinstance(error, click.ClickException):  # of the emulator, which says all in one line
+            advice = "List all instances: dcs-sessions instances"
+    elif isinstance(error, click.ClickException):  # of the emulator, which prints one line
         error.show()
         return error.exit_code
     elif isinstance(error, _errors.DcsSessionsError):
         code = exit_code(error)
         happened, advice = what_happened(error), what_to_do(error)
     elif isinstance(error, OSError):
-        # Everything else that meets the operating system has an error of its own by now.
+        # All other uses of the operating system raise errors of their own.
         close_stdout()
         code = REFUSED
         happened = f"the output cannot be written: {error.strerror or error}"
@@ -176,8 +192,10 @@ def report(error: BaseException) -> int:
         click.echo(printable(line), err=True)
     context = click.get_current_context(silent=True)
     if context is not None and context.invoked_subcommand == "check":
-        # It would point to itself.
-        advice = advice.replace("See what is used, and from where: dcs-sessions check", _ABOVE)
+        # `check` must not advise to run itself.
+        advice = advice.replace(
+            "Show the configuration and where it is from: dcs-sessions check", _ABOVE
+        )
         advice = advice.replace(": dcs-sessions check", ".")
     click.echo(advice, err=True)
     return code

@@ -1,4 +1,4 @@
-"""Which sessions are meant: the options that choose, and how a session is judged."""
+"""The options that filter sessions, and how they match."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
-# What a summary calls a value that is empty or not there.
+# What a summary prints for an empty or missing value.
 NONE = "(none)"
 
 _TIME = re.compile(
@@ -57,7 +57,7 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> int
             f"{value!r} must be bytes, or like 512B, 20K, 1.5M, 2G", ctx, param
         )
     unit = 1024 ** " KMGTPE".index(match[3].upper() or " ")
-    # A size with a decimal was rounded when it was printed: whoever has it printed fits.
+    # A size with a decimal was rounded for printing: match all sizes that round to it.
     slack = 0.5 * 10 ** (1 - len(match[2])) if match[2] else 0.0
     return int(float(match[1] + (match[2] or "")) * unit - slack * unit)
 
@@ -65,7 +65,7 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> int
 def _networks(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Refuse what looks like a network and is none."""
+    """Raise an error for an invalid network."""
     for value in values:
         if "/" in value:
             try:
@@ -84,25 +84,25 @@ def _network(text: str) -> Network:
 
 @attrs.frozen(kw_only=True)
 class Filters:
-    """Which sessions are meant. All of what is given has to fit.
+    """Filters of sessions. A session has to match all of them.
 
-    Of several values of one filter, one has to fit. Where a filter asks for a number that a session
-    does not have, or rules out a value of a field that it does not have, it does not fit.
+    It matches a filter with several values if it matches one of them. A session that lacks a field
+    matches no filter on that field, neither a limit nor an exclusion.
 
     Attributes:
         addr: Globs or networks for the address, with or without its port, or the peer.
         name: Globs for the name.
         user: Globs for the user.
-        cmd: Globs for the last command, in any case.
+        cmd: Globs for the last command, case-insensitive.
         db: Globs for the database.
-        flag: Letters that must all be among the flags.
-        not_addr: Like `addr`; what fits is ruled out, as with the following ones.
+        flag: Flags that a session must all have, as letters.
+        not_addr: Like `addr`, but excludes matches, as all `not_` filters do.
         not_name: Like `name`.
         not_user: Like `user`.
         not_cmd: Like `cmd`.
         not_db: Like `db`.
-        not_flag: Letters of which none may be among the flags.
-        min_idle: Seconds, or None, as with the following ones.
+        not_flag: Flags of which a session may have none.
+        min_idle: Seconds, or None.
         max_idle: Seconds.
         min_age: Seconds.
         max_age: Seconds.
@@ -128,11 +128,11 @@ class Filters:
     min_omem: int | None = None
 
     def __bool__(self) -> bool:
-        """Return whether anything is asked for."""
+        """Return whether any filter is set."""
         return any(True for _ in self._given())
 
     def __str__(self) -> str:
-        """Return the options that say the same, as one types them."""
+        """Return the filters as command-line options."""
         words: list[str] = []
         for name, value in self._given():
             for one in value if isinstance(value, tuple) else (f"{value}",):
@@ -146,7 +146,7 @@ class Filters:
                 yield field.name, value
 
     def __call__(self, session: Session) -> bool:
-        """Return whether a session is meant."""
+        """Return whether a session matches."""
         return (
             _within(session.idle, self.min_idle, self.max_idle)
             and _within(session.age, self.min_age, self.max_age)
@@ -178,8 +178,8 @@ def _fits(globs: Sequence[str], ruled_out: Sequence[str], value: object) -> bool
 
 
 def _matches(globs: Iterable[str], texts: Iterable[str]) -> bool:
-    # A text is also taken as it is, and as it was printed: as a glob, the brackets of an IPv6
-    # address or of an escaped character would mean something else.
+    # A glob also matches literally, and as the value is printed: the brackets of an IPv6 address
+    # or of an escaped character would otherwise be a character class.
     return any(
         glob in (text, printable(text), text or NONE) or fnmatchcase(text, glob)
         for text in texts
@@ -223,7 +223,7 @@ def _has_flags(wanted: Sequence[str], ruled_out: Sequence[str], flags: object) -
 
 
 def filter_options(command: F) -> F:
-    """Add the filters, handed to the command as `filters`."""
+    """Add the filter options, passed to the command as `filters`."""
 
     @functools.wraps(command)
     def run(*args: Any, **rest: Any) -> Any:
@@ -248,15 +248,17 @@ _OPTIONS = (
     _texts(
         "--addr",
         "GLOB",
-        "Address, as ip:port, ip, or a network such as 10.0.0.0/24. A glob; of several, one has "
-        "to fit.",
+        "Address, as ip:port, ip, or a network such as 10.0.0.0/24. May be a glob. With several, "
+        "one has to match.",
         callback=_networks,
     ),
-    _texts("--name", "GLOB", f"Name that the client gave itself; {NONE} for no name."),
+    _texts("--name", "GLOB", f"Name that the client set; {NONE} for no name."),
     _texts("--user", "GLOB", "User."),
     _texts("--cmd", "GLOB", "Last command."),
     _texts("--db", "N", "Database."),
-    _texts("--flag", "LETTERS", "Has these flags, such as b for blocked or P for a subscriber."),
+    _texts(
+        "--flag", "LETTERS", "Has all of these flags, such as b for blocked or P for a subscriber."
+    ),
     _texts(
         "--not-addr",
         "GLOB",
@@ -267,9 +269,13 @@ _OPTIONS = (
         _texts(f"--not-{name}", "GLOB", "", hidden=True)
         for name in ("name", "user", "cmd", "db", "flag")
     ),
-    _number("--min-idle", "TIME", "Idle for so long: seconds, or 90s, 15m, 1h30m, 2d.", _seconds),
-    _number("--max-idle", "TIME", "Idle for no longer.", _seconds),
-    _number("--min-age", "TIME", "Connected for so long.", _seconds),
-    _number("--max-age", "TIME", "Connected for no longer.", _seconds),
-    _number("--min-omem", "SIZE", "With so much output memory: bytes, or 512K, 1.5M.", _bytes),
+    _number(
+        "--min-idle", "TIME", "Idle at least this long: seconds, or 90s, 15m, 1h30m, 2d.", _seconds
+    ),
+    _number("--max-idle", "TIME", "Idle at most this long.", _seconds),
+    _number("--min-age", "TIME", "Connected at least this long.", _seconds),
+    _number("--max-age", "TIME", "Connected at most this long.", _seconds),
+    _number(
+        "--min-omem", "SIZE", "At least this much output memory: bytes, or 512K, 1.5M.", _bytes
+    ),
 )

@@ -1,4 +1,4 @@
-"""The group of all commands, and how each of them ends."""
+"""The group of all commands, and how a command exits."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class _Group(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments, those of the connection also where they stand before the command."""
+        """Parse the arguments. Connection options may stand before the command."""
         return super().parse_args(ctx, _behind_command(args))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command. What is misspelt gets a suggestion."""
+        """Find a command. A misspelt name gets a suggestion."""
         name = args[0]
         if name not in _overview.COMMANDS and not ctx.resilient_parsing:
             import difflib
@@ -51,14 +51,14 @@ class _Group(click.Group):
         return _overview.overview()
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command. What goes wrong is said here, where --debug is known."""
+        """Run a command, and report its errors here, where --debug is known."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
         except (click.exceptions.Exit, click.UsageError):
             raise
         except BrokenPipeError:
-            # Whoever reads has seen enough: that is no failure.
+            # The reader closed the pipe, as `head` does: not a failure.
             _console.close_stdout()
             raise click.exceptions.Exit(0) from None
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort
@@ -67,12 +67,12 @@ class _Group(click.Group):
 
 
 def _behind_command(args: list[str]) -> list[str]:
-    """Move options of the connection that stand before the command to where commands take them."""
+    """Move connection options from before the command to after it."""
     if not args or not args[0].startswith("-") or args[0] in {"-h", "--help", "--version"}:
         return args
     from dcs_sessions._cli._connection import command
 
-    # What every command takes, whatever it does.
+    # The options of every command.
     every = command("")(_show_version).params
     flags = {
         name: param.is_flag
@@ -109,14 +109,14 @@ def main() -> None:
 
 
 def run() -> NoReturn:
-    """Run the command line, and end the process with its exit code."""
+    """Run the command line, and exit with its exit code."""
     _console.prepare()
     sys.exit(_exit_code_of(main))
 
 
 def _exit_code_of(command: Callable[..., Any]) -> int:
     try:
-        # A glob that is expanded here would never reach the filters.
+        # A glob that click expands would never reach the filters.
         result = command(prog_name="dcs-sessions", standalone_mode=False, windows_expand_args=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)

@@ -1,4 +1,4 @@
-"""INSTANCE: an ID or a name, the default of the environment, and what a shell completes."""
+"""The argument INSTANCE: an ID or a name, with a default from the environment."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 VARIABLE = "DCS_SESSIONS_INSTANCE"
-# As every source shows IDs. Names have at least four characters, so what is shorter is no name.
+# The form of IDs in all sources. Names have at least four characters.
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _SHORTEST_NAME = 4
 _CLOSEST = 5
 
 
 class InstanceArgument(click.Argument):
-    """The argument INSTANCE, which `_connection.Command` takes from the environment if need be."""
+    """The argument INSTANCE. `_connection.Command` inserts the default from the environment."""
 
 
 class NoInstanceError(click.UsageError):
-    """The name stands for no instance, or for several: the message has those that come close."""
+    """A name that matches no instance, or several. The message lists the closest ones."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -49,9 +49,9 @@ def instance_argument(function: F, *, required: bool = True) -> F:
 
 
 def find_instance(client: Client, text: str) -> str:
-    """Return the ID of an instance that is given by its ID or by its exact name.
+    """Return the ID of an instance, given by ID or by exact name.
 
-    What has the form of an ID is one, and costs no call.
+    Text in the form of an ID is taken as an ID, without a call.
 
     Raises:
         NoInstanceError: No instance, or more than one, has the name.

@@ -1,4 +1,4 @@
-"""Keeps secrets out of what --debug shows."""
+"""Masks secrets in the output of --debug."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _VARIABLES = (
     "HUAWEICLOUD_SDK_SECURITY_TOKEN",
 )
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-# No secret is shorter, and to replace every "t" would hide what went wrong.
+# No secret is shorter, and masking single letters would hide the message.
 _SHORTEST = 6
-# What no variable and no file has, such as a token that was typed in.
+# Secrets from neither variables nor files, such as a token typed at a prompt.
 _known: set[str] = set()
 
 
 def remember(secret: str) -> None:
-    """Take note of a secret that is neither in the environment nor in the credentials file."""
+    """Add a secret that is neither in the environment nor in the credentials file."""
     _known.add(secret)
 
 
 def mask(text: str) -> str:
-    """Replace every secret that this process may know of."""
-    # The longest first: one may be a part of another.
+    """Return text with every known secret replaced by `***`."""
+    # The longest first, since one may be part of another.
     for secret in sorted(_secrets(), key=len, reverse=True):
         text = text.replace(secret, "***")
     return text

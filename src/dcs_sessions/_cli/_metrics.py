@@ -1,7 +1,7 @@
 """A summary as metrics, for the textfile collector of node_exporter.
 
-The format is that of https://prometheus.io/docs/specs/om/open_metrics_spec/, which that of
-Prometheus is a part of: the collector takes the last line for a comment.
+The format is OpenMetrics, https://prometheus.io/docs/specs/om/open_metrics_spec/. Prometheus reads
+its last line as a comment.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
 def lines(report: Report, top: int) -> Iterator[str]:
-    """Write the metrics. Each group has its most frequent values only, and the rest as one."""
+    """Yield the metrics. Each group has its most frequent values, and one sample for the rest."""
     same = {"instance_id": report.instance_id, "instance_name": report.name}
     statistics = report.statistics
 
@@ -46,7 +46,9 @@ def lines(report: Report, top: int) -> Iterator[str]:
             *(({**same, "node": node}, 0) for node in report.failed),
         ],
     )
-    yield from _family("dcs_sessions", "Sessions that fit the filters.", [(same, statistics.total)])
+    yield from _family(
+        "dcs_sessions", "Sessions that match the filters.", [(same, statistics.total)]
+    )
     for group in statistics.groups:
         ranked = statistics.ranked(group)
         samples = [(dict(zip(group, values, strict=True)), n) for values, n in ranked[:top]]
@@ -55,7 +57,7 @@ def lines(report: Report, top: int) -> Iterator[str]:
             samples.append((dict.fromkeys(group, "(others)"), rest))
         yield from _family(
             f"dcs_sessions_by_{'_'.join(group)}",
-            f"Sessions that fit the filters, by {', '.join(group)}.",
+            f"Sessions that match the filters, by {', '.join(group)}.",
             (({**same, **labels}, count) for labels, count in samples),
         )
     yield "# EOF"

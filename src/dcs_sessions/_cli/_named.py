@@ -1,4 +1,4 @@
-"""Sessions that are named on the command line or on standard input."""
+"""Sessions named by address, or as rows on standard input."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from dcs_sessions_api.models import Session
 
 _ADDRESS = re.compile(r"(?:([0-9.]+)|\[([^\[\]]*:[^\[\]]*)\]):([1-9][0-9]{0,4})", re.ASCII)
-# What a row must have to be compared with the list of now.
+# Fields that a row needs to be compared with the current list.
 _NEEDED = ("node_id", "list_time", "age")
 
 
 @attrs.define
 class Named:
-    """What was named.
+    """The addresses and rows that were named.
 
     Attributes:
-        addresses: Addresses without anything else, each once.
-        lists: Whole rows, as the lists that they are from.
+        addresses: Plain addresses, each once.
+        lists: Rows, grouped by the list they are from.
     """
 
     addresses: list[str]
@@ -37,14 +37,14 @@ class Named:
 
 
 def read_named(arguments: Iterable[str], nodes: tuple[str, ...]) -> Named:
-    """Read addresses, and those lines of standard input that take the place of a dash.
+    """Return the sessions named by arguments; `-` reads standard input.
 
     Args:
         arguments: The arguments.
-        nodes: The nodes that rows may be of; empty for any.
+        nodes: IDs of the nodes that rows may be of; empty for any.
 
     Raises:
-        click.UsageError: One of them is no address and no row. Its line is named.
+        click.UsageError: An argument or line is neither an address nor a row. It is named.
     """
     addresses: dict[str, None] = {}
     rows: dict[tuple[str, str], dict[str, Session]] = {}
@@ -78,7 +78,7 @@ def _checked(text: str, where: str) -> str:
 
 
 def key_of(address: str) -> tuple[object, int] | None:
-    """Return IP address and port, equal for all ways to write them; None if it has another form."""
+    """Return IP address and port, the same for every notation; None if it has another form."""
     host, _, port = address.rpartition(":")
     try:
         number = int(port) if port.isascii() and port.isdecimal() else 0
@@ -97,7 +97,7 @@ def _row(line: str, where: str, nodes: tuple[str, ...]) -> tuple[str, str, Sessi
         fields = cast("dict[str, Any]", json.loads(line))
     except (ValueError, RecursionError):
         raise refused(
-            "the row is not JSON: use query -o jsonl, which has a row on a line"
+            "the row is not JSON: use query -o jsonl, which prints one row a line"
         ) from None
     missing = [name for name in _NEEDED if fields.get(name) is None]
     if not (fields.get("peer") or fields.get("addr")):
@@ -116,7 +116,7 @@ def _row(line: str, where: str, nodes: tuple[str, ...]) -> tuple[str, str, Sessi
 
 
 def _list(node_id: str, time: str, sessions: list[Session]) -> NodeSessions:
-    """Return the list that rows are from. When it was made by our clock, nobody knows."""
+    """Return rows as a list. When it was read by our clock is not known."""
     from dcs_sessions._results import NodeSessions
 
     return NodeSessions(node_id, None, time, sessions, asked_at=math.inf, read_at=math.inf)

@@ -1,7 +1,7 @@
-"""What commands print on stdout: rows, as a table for people or in a format for programs.
+"""Rows on stdout, as a table for people or in a format for programs.
 
-The formats json, jsonl and csv are a promise: names and order of fields stay as they are, new ones
-come at the end. The table is for people, and may change.
+The formats json, jsonl and csv are stable: names and order of fields do not change, and new fields
+come last. The table may change.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ F = TypeVar("F", bound="Callable[..., Any]")
 Row = dict[str, Any]
 
 FORMATS = ("table", "json", "jsonl", "csv")
-# Spreadsheets take a cell that starts with one of these for a formula, also the full-width ones. In
-# countries with a decimal comma, they split lines at ";", whatever the commas say.
+# Spreadsheets read a cell that starts with one of these as a formula, full-width ones included. In
+# countries with a decimal comma they also split lines at ";".
 _FORMULA = re.compile(r"""((?:^|;)[\s"']*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])""")
 _GAP = "  "
 _LEAST_WIDTH = 6
-# The widest that a column of a table in a pipe is made, so that the next one stands below itself.
+# Maximum padding of a column in a pipe, where nothing is cut.
 _MOST_PADDING = 60
 
 
 def format_option(*forms: str) -> Callable[[F], F]:
-    """Add -o, with these formats."""
+    """Add -o with these formats."""
     return click.option(
         "-o",
         "--output",
@@ -45,25 +45,25 @@ def format_option(*forms: str) -> Callable[[F], F]:
         type=click.Choice(forms or FORMATS),
         default="table",
         show_default=True,
-        help="How to print: for people, or for programs.",
+        help="Output format.",
     )
 
 
 def print_rows(
     rows: Iterable[Row], form: str, columns: Sequence[Column], *, chosen: bool = False
 ) -> None:
-    """Print rows. Line formats print each row as it comes.
+    """Print rows. Line-based formats print each row as it arrives.
 
     Args:
-        rows: Fields by name. A field that is not there is left out, or is an empty cell.
+        rows: Fields by name. A missing field is left out, or is an empty cell.
         form: One of `FORMATS`.
-        columns: What a table shows, and what there is in CSV.
-        chosen: Whether JSON, too, is to have these columns and no others.
+        columns: Columns of a table and of CSV.
+        chosen: Whether JSON has these columns only, too.
     """
     if form in {"json", "jsonl"} and chosen:
         names = [column.name for column in columns]
         rows = ({name: row[name] for name in names if name in row} for row in rows)
-    # Standard output is found when it is used, for it may have been replaced.
+    # sys.stdout is looked up at each use, since it may have been replaced.
     with reader_may_leave():
         if form == "json":
             _print_json(rows)
@@ -77,7 +77,7 @@ def print_rows(
 
 
 def to_json(row: Row) -> str:
-    """Write a row on one line, in ASCII: other characters could do things to a terminal."""
+    """Return a row as one line of ASCII JSON, since other characters could control a terminal."""
     return json.dumps(row)
 
 
@@ -94,14 +94,14 @@ def _print_csv(rows: Iterable[Row], names: Sequence[str]) -> None:
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     cells = ([_cell(row.get(name)) for name in names] for row in rows)
-    # If the rows cannot be read at all, nothing is printed.
+    # Read one row first: if reading fails, nothing has been printed.
     first = list(itertools.islice(cells, 1))
     writer.writerows([names, *first])
     writer.writerows(cells)
 
 
 def _cell(value: object) -> str:
-    """Return a cell on one line, of which no spreadsheet takes any part for a formula."""
+    """Return a cell on one line that no spreadsheet reads as a formula."""
     text = printable(value)
     return _FORMULA.sub(r"\1'", text) if isinstance(value, str) else text
 
@@ -119,13 +119,13 @@ class Column:
 
     Attributes:
         name: Name of the field.
-        title: What stands above the column; the name if it is empty.
-        show: Writes a value for people.
+        title: Heading of the column; the name if empty.
+        show: Formats a value for people.
         right: Whether the values are numbers.
-        end: Whether the end of a value says more than its beginning, where it has to be cut.
-        whole: Whether a part of a value is of little use, so that other columns are cut first.
-        drop: Columns with a number above 0 are left out where a table does not fit a terminal, the
-            highest number first.
+        end: Whether to keep the end of a value, not its beginning, when it is cut.
+        whole: Whether other columns are cut first.
+        drop: Order in which columns are left out on a narrow terminal, the highest number first;
+            0 is never left out.
     """
 
     name: str
@@ -139,11 +139,11 @@ class Column:
 
 @attrs.frozen
 class Table:
-    """Cells that are ready to be laid out.
+    """Cells formatted for a table.
 
     Attributes:
         columns: The columns.
-        cells: The cells, line by line.
+        cells: The cells of each line.
     """
 
     columns: Sequence[Column]
@@ -151,17 +151,17 @@ class Table:
 
     @classmethod
     def of(cls, rows: Iterable[Row], columns: Sequence[Column]) -> Table:
-        """Write the cells."""
+        """Return the table of some rows."""
         return cls(columns, [[c.show(row.get(c.name)) for c in columns] for row in rows])
 
     def lines(self, limit: int | None) -> Iterator[str]:
-        """Lay the table out, the heading first, cut to a width if there is a limit."""
+        """Yield the lines of the table, heading first, cut to a width if there is a limit."""
         heads = [column.title or column.name for column in self.columns]
         cells = [[width_of(line[index]) for line in self.cells] for index in range(len(heads))]
         widths = [max(width_of(head), *found, 0) for head, found in zip(heads, cells, strict=True)]
         kept = list(range(len(heads)))
         if limit is None:
-            # One long value must not push all others a thousand columns apart.
+            # One long value must not widen its column for all rows.
             usual = [
                 max((width for width in found if width <= _MOST_PADDING), default=0)
                 for found in cells
@@ -182,7 +182,7 @@ class Table:
 
 
 def print_table(table: Table) -> None:
-    """Print a table, cut to the terminal if there is one: a pipe wants no cells cut off."""
+    """Print a table, cut to the width of a terminal, whole in a pipe."""
     terminal = sys.stdout.isatty()
     lines = table.lines(terminal_width() if terminal else None)
     if terminal:
@@ -192,7 +192,7 @@ def print_table(table: Table) -> None:
 
 
 def print_title(text: str) -> None:
-    """Print a line so that it stands out, where standard output is a terminal."""
+    """Print a line in bold, if standard output is a terminal."""
     from rich.console import Console
     from rich.text import Text
 
@@ -203,12 +203,12 @@ def print_title(text: str) -> None:
 
 
 def terminal_width() -> int:
-    """Give the width of the terminal, or what COLUMNS says."""
+    """Return the width of the terminal, or the value of COLUMNS."""
     return shutil.get_terminal_size().columns
 
 
 def width_of(text: str) -> int:
-    """Give how many cells a text takes on a terminal."""
+    """Return the number of terminal cells of a string."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -217,7 +217,7 @@ def width_of(text: str) -> int:
 
 
 def _kept(widths: Sequence[int], columns: Sequence[Column], limit: int) -> list[int]:
-    """Choose the columns for which there is room, cells cut as far as they may be."""
+    """Return the columns that fit when cells are cut as far as possible."""
     kept = list(range(len(columns)))
 
     def least() -> int:
@@ -236,7 +236,7 @@ def _kept(widths: Sequence[int], columns: Sequence[Column], limit: int) -> list[
 
 
 def _fitted(widths: list[int], columns: Sequence[Column], width: int) -> list[int]:
-    """Take from the widest columns of text until the table fits, or nothing more can be taken."""
+    """Return widths reduced, the widest first, until the table fits or nothing more can be cut."""
     widths = list(widths)
     excess = sum(widths) + len(_GAP) * (len(widths) - 1) - width
     for whole in (False, True):
@@ -272,7 +272,7 @@ def _padded(text: str, width: int, column: Column, *, cut: bool) -> str:
 
 
 def duration(value: Any) -> str:
-    """Write seconds as people say them: 45s, 12m05s, 3h20m, 4d06h."""
+    """Return seconds for people: 45s, 12m05s, 3h20m, 4d06h."""
     if type(value) is not int or value < 0:
         return printable(value)
     minutes, seconds = divmod(value, 60)
@@ -289,7 +289,7 @@ _UNITS = "KMGTPE"
 
 
 def size(value: Any) -> str:
-    """Write bytes as people say them: 512B, 20.5K, 1.2M."""
+    """Return bytes for people: 512B, 20.5K, 1.2M."""
     if type(value) is not int or value < 0:
         return printable(value)
     if value < 1024:

@@ -1,19 +1,19 @@
-"""What the command offers. It imports nothing, for this is shown before anything is imported."""
+"""The overview of all commands. It imports nothing, so that it is shown at once."""
 
 from __future__ import annotations
 
-# Section -> command -> where it is, and what it does.
+# Section -> command -> module, and summary.
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Look": {
         "instances": ("instances:instances", "List the instances of the project."),
         "query": ("query:query", "List the sessions of an instance."),
-        "summary": ("summary:summary", "Count them by host, user, name, and so on."),
+        "summary": ("summary:summary", "Count sessions by host, user, name, and so on."),
     },
     "End": {
         "kill": ("kill:kill", "End sessions, by address or by the filters of query."),
         "kill-all": ("kill_all:kill_all", "End every session of a node or an instance."),
     },
-    "One operation of the API at a time": {
+    "Single operations of the API": {
         "nodes": ("nodes:nodes", "List the nodes of an instance."),
         "scan": ("scan:scan", "Start a query of a node's sessions."),
         "list": ("list:list_", "Read one page of a node's saved list."),
@@ -37,24 +37,24 @@ See and end the client sessions of a managed Redis on Huawei Cloud DCS.
 """
 _TAIL = """\
 Options, which every command has as well:
-  -q, --quiet   No progress and no remarks on stderr, errors apart.
+  -q, --quiet   Print only errors on stderr.
   --debug       Show requests, and the traceback of an error, on stderr.
   --version     Show the version.
-  -h, --help    Show this, or the help of a command.
+  -h, --help    Show this overview, or the help of a command.
 
 INSTANCE is an ID or an exact name; the default is DCS_SESSIONS_INSTANCE.
 
 Exit codes:
   0 done              3 not authorised     6 partly done: some nodes or
   1 refused, failed   4 not found            sessions failed
-  2 wrong use         5 timed out          130 interrupted
+  2 usage error       5 timed out          130 interrupted
 
 Example:
   dcs-sessions query --region cn-north-4 checkout-prod --min-idle 1h"""
 
 
 def overview() -> str:
-    """Give what `--help` shows."""
+    """Return the text of `--help`."""
     lines = [_HEAD]
     for section, commands in SECTIONS.items():
         lines.append(f"{section}:")
@@ -64,7 +64,7 @@ def overview() -> str:
 
 
 def version() -> str:
-    """Give what `--version` shows."""
+    """Return the text of `--version`."""
     from dcs_sessions import _contract
 
     return f"dcs-sessions, version {_contract.version()}"

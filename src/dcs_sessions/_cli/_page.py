@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from dcs_sessions._cli._report import Report
     from dcs_sessions._cli._statistics import Bars
 
-# Characters of a label. Clients choose their names, and some choose long ones.
+# Maximum characters of a label. Clients choose their names, and some are long.
 _LONGEST = 80
 
 
 def page(lists: Lists, report: Report) -> str:
-    """Write the page."""
+    """Return the page."""
     template = Template(Path(__file__).with_name("page.html").read_text("utf-8"))
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     counts = dict(report.by_node())
@@ -57,7 +57,7 @@ def _connections(count: int, report: Report) -> str:
 
 
 def _text(value: object) -> str:
-    """Write a value so that it is nothing but text. Clients choose their names."""
+    """Return a value escaped for HTML. Clients choose their names."""
     return html.escape(printable(value))
 
 
@@ -81,7 +81,7 @@ def _cut(label: str) -> str:
 
 def _table(rows: Sequence[Mapping[str, str]]) -> str:
     if not rows:
-        return "<p>No session has any.</p>"
+        return "<p>None.</p>"
     head = _cells("th", rows[0])
     body = "".join(f"<tr>{_cells('td', row.values())}</tr>" for row in rows)
     return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'

@@ -31,7 +31,9 @@ def node_options(command: F) -> F:
     """Add --node and --cached."""
     for option in (
         click.option(
-            "--cached", is_flag=True, help="Take the lists that are saved, if any: query no node."
+            "--cached",
+            is_flag=True,
+            help="Use the saved lists, if any, instead of querying the nodes.",
         ),
         click.option(
             "--node",
@@ -39,8 +41,7 @@ def node_options(command: F) -> F:
             multiple=True,
             metavar="ID",
             shell_complete=_completion.nodes,
-            help="Only this node; may be given more than once.  [default: every node that holds "
-            "sessions]",
+            help="Only this node; repeatable.  [default: every node that holds sessions]",
         ),
     ):
         command = option(command)
@@ -51,11 +52,11 @@ def node_options(command: F) -> F:
 class Lists:
     """The sessions of some nodes, and the nodes that failed.
 
-    Iterate over it to read the sessions. If they are streamed, that works once, and `nodes` and
-    `failures` are complete afterwards.
+    Iterate over it to read the sessions. Streamed sessions can be read once, and only then are
+    `nodes` and `failures` complete.
 
     Attributes:
-        failures: ID of each node that failed, and why.
+        failures: ID and error of each node that failed.
     """
 
     _warn: Callable[[str], None]
@@ -72,25 +73,25 @@ class Lists:
         for page in self._pages:
             for session in page.sessions:
                 yield page, session
-            # The next page may take a while, and somebody may be waiting at the end of a pipe.
+            # The next page may take a while, and a reader of the pipe may be waiting.
             sys.stdout.flush()
 
     @property
     def nodes(self) -> list[NodeSessions]:
-        """The nodes that answered, each with the time of its list."""
+        """The nodes that were read, each with the time of its list."""
         return list(self._nodes.values())
 
     def hold(self, nodes: Sequence[NodeSessions]) -> None:
-        """Keep what has been read of all nodes."""
+        """Keep lists that have been read."""
         self._pages = nodes
         for node in nodes:
             self._add(node)
 
     def stream(self, pages: Iterable[NodeSessions], started: Callable[[], None]) -> None:
-        """Read pages as their sessions are wanted; call `started` when the first one is there."""
+        """Read pages on demand; call `started` when the first one has arrived."""
 
         def noted() -> Generator[NodeSessions]:
-            # What to say of a node that failed waits: if all fail, that is the error.
+            # Failures are held back: if all nodes fail, the first one is raised.
             failed: list[NodeSessions] = []
             try:
                 for page in pages:
@@ -111,7 +112,7 @@ class Lists:
         self._end_reading = reading.close
 
     def close(self) -> None:
-        """End the reading of what is streamed, while the connections are still open."""
+        """Stop streaming, while the connections are still open."""
         self._end_reading()
 
     def _add(self, page: NodeSessions) -> None:
@@ -121,15 +122,15 @@ class Lists:
         if page.error is not None:
             known = page.node_id in self._nodes
             self.failures.append((page.node_id, page.error))
-            what = "was read in part only" if known else "failed"
+            what = "was read only in part" if known else "failed"
             self._warn(f"node {page.node_id} {what}: {_failures.what_happened(page.error)}")
             self._warn(_failures.what_to_do(page.error))
 
     def describe(self, *, most: int = _FEW_NODES) -> None:
-        """Print the time of each list, and how many sessions of it have been read.
+        """Print the time of each list, and the number of its sessions.
 
         Args:
-            most: Up to how many nodes have a line each; more have one for all of them.
+            most: Maximum number of nodes with a line each; more share one line.
         """
         if len(self.nodes) > most:
             times = sorted({printable(node.time) for node in self.nodes})
@@ -142,7 +143,7 @@ class Lists:
             _console.note(f"node {node.node_id}: list of {printable(node.time)}, {count} sessions")
 
     def end(self) -> None:
-        """End the command with the code for "partly done", if some nodes failed."""
+        """Exit with the code for "partly done" if some nodes failed."""
         if self.failures:
             raise click.exceptions.Exit(_failures.PARTLY)
 
@@ -157,19 +158,19 @@ def query_lists(
     seconds: float,
     warn: Callable[[str], None] | None = None,
 ) -> Lists:
-    """Query nodes, or the whole instance if none is named.
+    """Query some nodes, or all nodes of an instance.
 
     Args:
         client: Client to query with.
         instance_id: ID of the instance.
-        node_ids: IDs of the nodes.
-        fresh: Whether saved lists are not good enough.
-        held: Whether to read all sessions into memory now, or as they are wanted.
-        seconds: How long it may take.
-        warn: Function to report nodes that fail with, if not to stderr.
+        node_ids: IDs of the nodes; empty for all.
+        fresh: Whether to query the nodes, and not to use saved lists.
+        held: Whether to read all sessions now, or on demand.
+        seconds: Timeout in seconds.
+        warn: Function called with a warning about a failed node; default: print it.
 
     Raises:
-        DcsSessionsError: Every node has failed. If the sessions are not held, reading them raises.
+        DcsSessionsError: Every node failed; if `held` is false, raised while reading.
     """
     lists = Lists(warn or _console.warn)
     what = f"{len(node_ids)} nodes" if len(node_ids) > 1 else "a node" if node_ids else "the nodes"

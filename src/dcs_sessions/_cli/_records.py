@@ -1,4 +1,4 @@
-"""Nodes and jobs as rows, and answers as they came."""
+"""Instances, nodes and jobs as rows, and raw responses."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ _INSTANCE_FIELDS = (
     "address",
     "size",
 )
-# What the code of a specification begins with -> the type. ListInstances does not tell the type.
-# See https://support.huaweicloud.com/intl/en-us/productdesc-dcs/dcs-pd-0522002.html.
+# Prefix of a specification code -> type, which ListInstances does not return.
+# https://support.huaweicloud.com/intl/en-us/productdesc-dcs/dcs-pd-0522002.html
 _TYPES = (
     (r"redis\.single\..*", "single"),
     (r"redis\.ha\..*\.p[0-9].*", "ha_rw_split"),
@@ -63,7 +63,7 @@ INSTANCE_COLUMNS = (
     Column("size", right=True, drop=3),
 )
 _JOB_FIELDS = ("job_id", "job_type", "status", "begin_time", "end_time", "fail_reason")
-# What is left out first where a terminal is narrow. ID, name, role and status always stay.
+# Columns that a narrow terminal leaves out, the first one first. ID, name, role, status stay.
 _NODE_DROPPED = ("group_name", "az_code", "node_port", "node_ip", "node_type")
 NODE_COLUMNS = tuple(
     Column(
@@ -77,7 +77,7 @@ NODE_COLUMNS = tuple(
 
 
 def _moment(value: Any) -> str:
-    """Write milliseconds since 1970 as a time; anything else stays as it is."""
+    """Return milliseconds since 1970 as a time; other values are returned unchanged."""
     text = printable(value)
     if text.isascii() and text.isdecimal() and len(text) <= 14:
         moment = datetime.datetime.fromtimestamp(int(text) / 1000, datetime.UTC)
@@ -91,7 +91,7 @@ JOB_COLUMNS = tuple(
 
 
 def instance_row(instance: ListedInstance) -> Row:
-    """Give an instance as a row. Type, address and size are made of what the list says."""
+    """Return an instance as a row. Type, address and size are derived from other fields."""
     fields = instance.to_dict()
     code = str(fields.get("spec_code", ""))
     fields["type"] = next((name for form, name in _TYPES if re.match(form, code)), None)
@@ -105,28 +105,28 @@ def instance_row(instance: ListedInstance) -> Row:
 
 
 def node_row(node: Node) -> Row:
-    """Give a node as a row."""
+    """Return a node as a row."""
     return _with_first(node.to_dict(), _NODE_FIELDS)
 
 
 def job_row(job: Job) -> Row:
-    """Give a job as a row."""
+    """Return a job as a row."""
     return _with_first(job.to_dict(), _JOB_FIELDS)
 
 
 def _with_first(fields: Row, names: tuple[str, ...]) -> Row:
-    """Put these fields first, whatever the order of the answer."""
+    """Return a row with these fields first."""
     return {**{name: fields[name] for name in names if name in fields}, **fields}
 
 
 def raw_option(command: F) -> F:
     """Add --raw."""
-    option = click.option("--raw", is_flag=True, help="Print the body of the answer as it came.")
+    option = click.option("--raw", is_flag=True, help="Print the response body unchanged.")
     return option(command)
 
 
 def print_raw(call: Callable[[], Response[T]]) -> None:
-    """Make a call and print the body that it is answered with, be it an error or not."""
+    """Make a call and print the response body, error or not."""
     try:
         body = call().body
     except ApiError as error:
@@ -136,7 +136,7 @@ def print_raw(call: Callable[[], Response[T]]) -> None:
 
 
 def _write(body: bytes) -> None:
-    """Write a body: to the byte into a pipe, and harmless on a terminal."""
+    """Print a body: unchanged into a pipe, escaped on a terminal."""
     with reader_may_leave():
         if sys.stdout.isatty():
             for line in body.decode(errors="backslashreplace").splitlines():

@@ -1,4 +1,4 @@
-"""What a summary says: counts, limits, and what has to be known to read them."""
+"""The text of a summary: counts, limits and notes."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 
 _BAR = 40
 _LEAST_BAR = 10
-# What count, share and gaps take at the most.
+# Maximum width of count, share and gaps.
 _NUMBERS = 20
-# From this part of its limit on, a node is remarked on.
+# Share of its limit from which a node is mentioned in a note.
 _FULL = 0.8
 
 
-# How many charts stand before that of the nodes: who it is comes first.
+# Number of charts before that of the nodes: who is connected comes first.
 _NODES_AT = 2
 # Whether pass-through is on -> why addresses are internal.
 _WHY_INTERNAL = {
     False: "client IP pass-through is off",
-    True: "they are older than client IP pass-through, or have sent no command since",
+    True: "they were opened before client IP pass-through was on, or sent no command since",
     None: "client IP pass-through was off when they were opened",
 }
 
@@ -52,14 +52,14 @@ class Report:
 
     Attributes:
         instance_id: ID of the instance.
-        name: Its name, or empty.
-        limit: How many connections it accepts.
-        passes_through: Whether client IP pass-through is on, or None if that is not known.
-        filters: Which sessions were counted.
+        name: Name of the instance, or an empty string.
+        limit: Connection limits.
+        passes_through: Whether client IP pass-through is on; None if not known.
+        filters: Filters of the sessions that were counted.
         statistics: The counts.
         nodes: IDs of the nodes that were read.
-        failed: IDs of the nodes that were not.
-        whole: Whether all nodes were asked for, and not some that were named.
+        failed: IDs of the nodes that could not be read.
+        whole: Whether all nodes were requested.
     """
 
     instance_id: str
@@ -74,7 +74,7 @@ class Report:
 
     @property
     def title(self) -> str:
-        """How many connections there are, of how many."""
+        """Number of connections and their limit."""
         everything = self.statistics.everything
         replicas = self.statistics.on_replicas
         limit = self.limit.instance
@@ -87,10 +87,10 @@ class Report:
         return f"{text}, and {replicas:,} on replicas" if replicas else text
 
     def remarks(self) -> Iterator[str]:
-        """What has to be known to read the counts, line by line."""
+        """Yield notes on how to read the counts."""
         total = self.statistics.total
         if self.filters:
-            yield f"{total:,} of {self.statistics.everything:,} sessions fit: {self.filters}"
+            yield f"{total:,} of {self.statistics.everything:,} sessions match: {self.filters}"
         if self.failed:
             yield f"{len(self.failed)} nodes could not be read and are not counted."
         for node, count in self.by_node():
@@ -104,12 +104,12 @@ class Report:
             )
 
     def by_node(self) -> list[tuple[str, int]]:
-        """The connections of each node, the fullest first."""
+        """Return the connections of each node, the fullest first."""
         counts = self.statistics.connections
         return sorted(((node, counts[node]) for node in self.nodes), key=lambda n: (-n[1], n[0]))
 
     def rows(self, top: int | None) -> Iterator[Row]:
-        """The same for programs."""
+        """Yield the counts as rows for programs."""
         whole: Row = {"group": "instance", "instance_id": self.instance_id}
         whole["count"] = self.statistics.everything
         if self.limit.instance is not None:
@@ -123,7 +123,7 @@ class Report:
 
 
 def percent(count: int, limit: int) -> str:
-    """Write a part in percent. Nothing that is there is 0, and only what is full is 100."""
+    """Return a share in percent: 0 only for nothing, 100 only for all."""
     share = 100 * count / (limit or 1)
     if 0 < share < 1:
         return "<1 %"
@@ -131,7 +131,7 @@ def percent(count: int, limit: int) -> str:
 
 
 def about(client: Client, instance_id: str) -> tuple[str, ConnectionLimit, bool | None]:
-    """Ask for name, limit and pass-through. A summary is worth printing without them."""
+    """Return name, limit and pass-through. A failure is noted only: they are not required."""
     from dcs_sessions._instances import connection_limit
 
     name, passes, limit = "", None, ConnectionLimit(None, None)
@@ -150,7 +150,7 @@ def about(client: Client, instance_id: str) -> tuple[str, ConnectionLimit, bool 
 
 
 def print_report(report: Report) -> None:
-    """Print a report, cut to the terminal if there is one."""
+    """Print a report, cut to the width of a terminal."""
     width = terminal_width() if sys.stdout.isatty() else None
     for line, is_title in report_lines(report, width, bar_block()):
         if is_title:
@@ -160,17 +160,17 @@ def print_report(report: Report) -> None:
 
 
 def bar_block() -> str:
-    """Return the character that bars are made of on standard output."""
+    """Return the character for bars that standard output can encode."""
     return "█" if sys.stdout.encoding.lower().startswith("utf") else "#"
 
 
 def report_lines(report: Report, width: int | None, block: str) -> Iterator[tuple[str, bool]]:
-    """Write a report; each line with whether it is a title.
+    """Yield the lines of a report, each with whether it is a title.
 
     Args:
         report: The report.
         width: Width of the terminal, or None for a pipe.
-        block: Character that bars are made of.
+        block: Character for bars.
     """
     yield report.title, True
     for remark in report.remarks():
@@ -213,7 +213,7 @@ def _bars(chart: Bars, total: int, width: int | None, block: str) -> Iterator[st
     longest = max((count for _, count in chart.bars), default=0) or 1
     cells = _BAR
     if width is not None:
-        # A bar that is cut off would say something else.
+        # Bars are scaled, since a cut bar would be wrong.
         label = min(max((width_of(label) for label, _ in chart.bars), default=0), width // 2)
         cells = min(_BAR, max(_LEAST_BAR, width - label - _NUMBERS))
     table = Table(
@@ -231,5 +231,5 @@ def _bars(chart: Bars, total: int, width: int | None, block: str) -> Iterator[st
 
 
 def _cells(count: int, longest: int, cells: int) -> int:
-    """Return the length of a bar. What is there at all is seen."""
+    """Return the length of a bar, at least 1 unless the count is 0."""
     return max(1, round(cells * count / longest)) if count else 0

@@ -1,4 +1,4 @@
-"""Signals that end a command whose work has to be reported."""
+"""Signals that end a command which still has to report its work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ENDING: Final = tuple(
 
 
 class Terminated(KeyboardInterrupt):
-    """A signal other than that of Ctrl-C.
+    """A signal other than SIGINT ended the command.
 
     Attributes:
         number: Number of the signal.
@@ -34,9 +34,9 @@ def _raise(number: int, _: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def raised() -> Generator[None]:
-    """Raise `Terminated` for SIGTERM and SIGHUP during the block, as Ctrl-C raises its own error.
+    """Raise `Terminated` for SIGTERM and SIGHUP during the block.
 
-    What is ignored stays so: `nohup` ignores SIGHUP.
+    A signal that is ignored stays ignored: `nohup` ignores SIGHUP.
     """
     with _handled(_raise, _ENDING):
         yield
@@ -44,7 +44,7 @@ def raised() -> Generator[None]:
 
 @contextlib.contextmanager
 def ignored() -> Generator[None]:
-    """Ignore these signals and Ctrl-C during the block: a report must not be cut off."""
+    """Ignore SIGINT, SIGTERM and SIGHUP during the block, so that a report is not cut off."""
     with _handled(signal.SIG_IGN, (*_ENDING, signal.SIGINT)):
         yield
 

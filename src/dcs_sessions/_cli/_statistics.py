@@ -1,4 +1,4 @@
-"""Counts of sessions, which a list of any length is read into."""
+"""Counts of sessions, in constant memory for lists of any length."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TOP = 10
 
-# Idle for less than so many seconds.
+# Upper limit in seconds -> label.
 _IDLE = (
     (1, "under 1s"),
     (10, "1s to 10s"),
@@ -45,7 +45,7 @@ def _idle_of(_: NodeSessions, session: Session) -> str:
 
 
 Reader: TypeAlias = "Callable[[NodeSessions, Session], str]"
-# What sessions may be counted by -> title, and how a session is told.
+# Field to count by -> title, and function that returns its value.
 FIELDS: dict[str, tuple[str, Reader]] = {
     "host": ("Client host", lambda _, session: host_of(text_of(session.addr))),
     "name": ("Name", lambda _, session: text_of(session.name)),
@@ -56,7 +56,7 @@ FIELDS: dict[str, tuple[str, Reader]] = {
     "node": ("Node", lambda node, _: node.node_id),
 }
 Group = tuple[str, ...]
-# Nodes are shown apart, with all of their connections.
+# Nodes have a chart of their own, with all connections.
 USUAL: tuple[Group, ...] = tuple((name,) for name in FIELDS if name != "node")
 
 
@@ -65,9 +65,9 @@ class Bars:
     """A chart.
 
     Attributes:
-        title: What is counted.
+        title: Title of the chart.
         bars: Label and count of each bar.
-        rest: What the bars leave out, in words, or empty.
+        rest: Text about values without a bar, or an empty string.
     """
 
     title: str
@@ -80,12 +80,12 @@ class Statistics:
     """Counts of sessions.
 
     Attributes:
-        groups: What to count by: one field, or several at once.
-        top: How many values of each a chart shows.
-        connections: Number of sessions by node, whether they fit the filters or not.
-        on_replicas: Number of them on replicas.
-        total: Number of sessions that fit the filters.
-        internal: Number of those that have an internal address.
+        groups: Fields to count by, each one field or several.
+        top: Maximum number of values in a chart.
+        connections: Number of all sessions by node, filtered or not.
+        on_replicas: Number of sessions on replicas.
+        total: Number of sessions that match the filters.
+        internal: Number of matching sessions with an internal address.
     """
 
     groups: Sequence[Group] = USUAL
@@ -101,7 +101,7 @@ class Statistics:
     )
 
     def __attrs_post_init__(self) -> None:
-        """Make a counter for each group."""
+        """Create a counter for each group."""
         self._counts = {group: Counter[Group]() for group in self.groups}
         self._readers = [
             (counter, [FIELDS[name][1] for name in group])
@@ -120,7 +120,7 @@ class Statistics:
             counter[tuple([read(node, session) for read in reads])] += 1
         if text_of(session.addr).startswith("198.19."):
             self.internal += 1
-        # The number makes two sessions of the same size comparable.
+        # The number orders two sessions of the same size.
         heavy = (number_of(session.omem) or 0.0, -self.total, node.node_id, session)
         if heavy[0] > 0:
             keep = heapq.heappush if len(self._heaviest) < TOP else heapq.heappushpop
@@ -128,7 +128,7 @@ class Statistics:
 
     @property
     def everything(self) -> int:
-        """The number of all connections that were listed."""
+        """Number of all sessions, filtered or not."""
         return self.connections.total()
 
     def charts(self) -> list[Bars]:
@@ -151,7 +151,7 @@ class Statistics:
 
     def ranked(self, group: Group) -> list[tuple[Group, int]]:
         """Return all values of a group, the most frequent first."""
-        # Equals are put in order, so that the same list gives the same page.
+        # Ties are sorted by value, so that the same list prints the same page.
         return sorted(self._counts[group].items(), key=lambda item: (-item[1], item[0]))
 
     def _idle_chart(self, title: str) -> Bars:
@@ -161,7 +161,7 @@ class Statistics:
         return Bars(title, [(text, counts[text,]) for _, text in _IDLE], rest)
 
     def rows(self, top: int | None) -> Iterator[Row]:
-        """Return the counts as rows for programs, group by group."""
+        """Yield the counts as rows for programs, group by group."""
         for group in self.groups:
             for values, count in self.ranked(group)[:top]:
                 names = ("node_id" if name == "node" else name for name in group)
@@ -172,7 +172,7 @@ class Statistics:
                 }
 
     def heaviest(self) -> list[dict[str, str]]:
-        """Return the sessions with the most output memory, ready to be shown."""
+        """Return the sessions with the most output memory, formatted."""
         return [
             {
                 "output memory": size(session.omem),

@@ -1,4 +1,4 @@
-"""``--watch``: the list again and again, with what came and what went, or the summary."""
+"""`--watch`: refresh a list, marking sessions that came and went, or a summary."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The least pause between two looks.
+# Minimum pause between two queries.
 _REST_SECONDS = 0.1
-# What may be over at the next look. Anything else would stay as it is.
+# Errors that the next query may not have. Any other error ends the command.
 _PASSING = (ApiConnectionError, ServerError, ThrottledError, JobFailedError, WaitTimeoutError)
 _STYLES = {"+": "green", "-": "red"}
 
 
 class Line(NamedTuple):
-    """A line on the screen, and how it is shown."""
+    """A line on the screen, and its style."""
 
     text: str
     style: str = ""
@@ -51,15 +51,15 @@ class Line(NamedTuple):
 
 @attrs.frozen
 class _Look:
-    """What one look at the instance found.
+    """Result of one query of the instance.
 
     Attributes:
-        lists: The lists, or None when no node answered.
-        rows: The sessions that are there.
-        came: Keys of those that were not there before.
-        went: Those that were there before.
-        first: Whether there was no look before.
-        remarks: What went wrong.
+        lists: The lists, or None if no node could be read.
+        rows: The current sessions.
+        came: Keys of the sessions that are new.
+        went: Sessions that are gone.
+        first: Whether this is the first query.
+        remarks: Errors and advice.
     """
 
     lists: Lists | None
@@ -72,13 +72,13 @@ class _Look:
 
 @attrs.define
 class _Watcher:
-    """Looks, and compares with what was there before."""
+    """Queries, and compares with the sessions of the query before."""
 
     read: Read
     _before: dict[tuple[str, ...], Row] | None = None
 
     def look(self) -> _Look:
-        """Look once. What passes is remarked on; what would stay is raised."""
+        """Query once. Passing errors become remarks, others are raised."""
         remarks: list[str] = []
         before = self._before
         try:
@@ -90,7 +90,7 @@ class _Watcher:
             return _Look(None, list((before or {}).values()), set(), [], before is None, remarks)
         now = {_key(row): row for row in found}
         answered = {node.node_id for node in lists.nodes}
-        # Of a node that failed, nobody knows who came or went.
+        # Sessions of a node that failed are kept: whether they are gone is not known.
         now |= {key: row for key, row in (before or {}).items() if row["node_id"] not in answered}
         self._before = now
         if before is None:
@@ -105,11 +105,11 @@ def _key(row: Row) -> tuple[str, ...]:
 
 @attrs.define
 class _Pace:
-    """Keeps the interval between two looks, and knows whether it is kept.
+    """Waits for the interval between two queries, and measures it.
 
     Attributes:
-        seconds: What was asked for.
-        took: Seconds from the look before the last one to the last one, or None.
+        seconds: Interval in seconds.
+        took: Measured interval in seconds, or None.
     """
 
     seconds: float
@@ -117,22 +117,22 @@ class _Pace:
     _started: float | None = None
 
     def start(self) -> None:
-        """Start a look."""
+        """Note the start of a query."""
         now = time.monotonic()
         if self._started is not None:
             self.took = now - self._started
         self._started = now
 
     def wait(self) -> None:
-        """Wait until the next look is due. The service gets a moment of rest anyway."""
+        """Wait until the next query is due, at least for the minimum pause."""
         due = (self._started or 0.0) + self.seconds - time.monotonic()
         time.sleep(max(due, min(self.seconds, _REST_SECONDS)))
 
     def __str__(self) -> str:
-        """Return how often there is a look."""
+        """Return the interval in words."""
         if self.took is None or self.took <= self.seconds * 1.1 + _REST_SECONDS:
             return f"every {self.seconds:g} s"
-        return f"every {self.took:.1f} s, since a look takes longer than {self.seconds:g} s"
+        return f"every {self.took:.1f} s, since a query takes longer than {self.seconds:g} s"
 
 
 def watch(
@@ -143,11 +143,11 @@ def watch(
     columns: Sequence[str] | None,
     limit: int | None,
 ) -> NoReturn:
-    """Look every so many seconds, until it is interrupted."""
+    """Query at an interval, until interrupted."""
     watcher = _Watcher(read)
 
     def lines(look: _Look, width: int | None) -> Iterable[tuple[str, str]]:
-        """Give each line of the table with the mark of its session; the heading has none."""
+        """Return the lines of the table, each with the mark of its session."""
         rows = [*look.went, *itertools.islice(look.rows, limit)]
         nodes = list(dict.fromkeys(row["node_id"] for row in rows))
         table = Table.of(rows, table_columns(columns, nodes))
@@ -180,7 +180,7 @@ def watch(
 def watch_report(
     read: Callable[[Callable[[str], None]], tuple[Lists, Report]], seconds: float
 ) -> NoReturn:
-    """Summarize every so many seconds, until it is interrupted."""
+    """Summarize at an interval, until interrupted."""
     from dcs_sessions._cli._report import bar_block, print_report, report_lines
 
     last: list[Line] = []
@@ -215,7 +215,7 @@ def watch_report(
 
 
 def _in_pipe(look: Callable[[], T], seconds: float, show: Callable[[T], None]) -> NoReturn:
-    """Look and print again and again."""
+    """Query and print at an interval, until interrupted."""
     pace = _Pace(seconds)
     said = ""
     try:
@@ -224,7 +224,7 @@ def _in_pipe(look: Callable[[], T], seconds: float, show: Callable[[T], None]) -
             show(look())
             if pace.took is not None and str(pace) != said and "since" in str(pace) and not said:
                 said = str(pace)
-                _console.note(f"Looking {said}.")
+                _console.note(f"Querying {said}.")
             pace.wait()
     except KeyboardInterrupt:
         raise click.exceptions.Exit(0) from None
@@ -240,7 +240,7 @@ def _on_screen(
     from rich.live import Live
     from rich.text import Text
 
-    # Ended by another way than Ctrl-C, it has to leave the terminal as it was, too.
+    # SIGTERM must restore the terminal as well.
     signal.signal(signal.SIGTERM, _on_sigterm)
     console = Console(highlight=False)
     pace = _Pace(seconds)
@@ -266,7 +266,7 @@ def _on_screen(
     except KeyboardInterrupt:
         if last is None:
             raise
-        # The screen of before is back; what was seen last stays on it.
+        # The previous screen is restored; the last frame stays on it.
         console.print(last)
         raise click.exceptions.Exit(0) from None
 

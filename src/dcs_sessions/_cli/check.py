@@ -32,12 +32,11 @@ if TYPE_CHECKING:
     from dcs_sessions._cli._connection import Connection
     from dcs_sessions._credentials import FoundCredentials
 
-# What the service says to a node that does not exist, once it has seen who asks.
+# Errors for a node that does not exist, from a caller with the permission.
 _WRONG_NODE = ("DCS.3053", "DCS.5053")
-# An address for documentation, which no client has.
+# An address reserved for documentation, which no client has.
 _NO_CLIENT = "192.0.2.1:1"
-# No job and no node has this ID. That the service says so proves that it answers, and whom it
-# knows.
+# No job and no node has this ID: the refusal proves that the service accepts the credentials.
 _NO_JOB = "0" * 32
 _GATEWAY = "APIGW."
 _NOT_ALLOWED = "not allowed"
@@ -47,12 +46,13 @@ _SECONDS = 10.0
 @command("check")
 @functools.partial(instance_argument, required=False)
 def check(connection: Connection, instance_id: str | None) -> None:
-    """Check the connection: where each value is from, who answers, and who you are to it.
+    """Check the connection: where each value is from, and whether the service accepts it.
 
-    Secrets are shown as ***. With INSTANCE, also whether it is there, how its nodes are, and
-    whether you may end sessions: the service is asked to end one of a node that does not exist, and
-    refuses for one reason or the other. Nothing is changed, and nothing is tried twice: five wrong
-    logins lock a key. The exit code is 6 where all is well but some nodes are not active.
+    Secrets are printed as ***. With INSTANCE, the command also checks that the instance exists,
+    that its nodes are active, and that you may end sessions: it sends a request to end a session of
+    a node that does not exist, and reads the permission from the refusal. Nothing is changed, and
+    no request is retried, since five failed logins lock a key. The exit code is 6 if some nodes are
+    not active.
 
     \b
     Example:
@@ -76,7 +76,7 @@ def check(connection: Connection, instance_id: str | None) -> None:
         _line("Result", f"{inactive} nodes are not active: their sessions cannot be seen or ended")
         raise click.exceptions.Exit(_failures.PARTLY)
     may_end = not any(value.startswith(_NOT_ALLOWED) for _, value in said)
-    _line("Result", "good" if may_end else "good for looking; ending sessions is not allowed")
+    _line("Result", "good" if may_end else "good for listing; ending sessions is not allowed")
 
 
 def _show_values(connection: Connection, found: FoundCredentials) -> None:
@@ -84,7 +84,7 @@ def _show_values(connection: Connection, found: FoundCredentials) -> None:
         _line("Credentials", "none in the environment, nor in ~/.huaweicloud/credentials")
         _line(
             "",
-            "this server is asked, in case it is an ECS with an agency or a pod with an identity",
+            "this server is asked for them, as an ECS with an agency or a pod with an identity",
         )
     else:
         _line("Credentials", f"{_kind(found)} ***", found.source)
@@ -100,7 +100,7 @@ def _show_values(connection: Connection, found: FoundCredentials) -> None:
         source = variable if os.environ.get(variable) else "the region"
     else:
         endpoint, source = "-", None
-    # A login does not belong there, and is refused; until then it is not shown.
+    # A URL with credentials is refused later; mask them here.
     _line("Endpoint", re.sub(r"//[^/]*@", "//***@", endpoint), source)
     proxy = _failures.proxy_of(endpoint) if endpoint != "-" else None
     if proxy is not None:
@@ -110,13 +110,13 @@ def _show_values(connection: Connection, found: FoundCredentials) -> None:
     elif found.project_id is not None:
         _line("Project", found.project_id, found.project_source)
     else:
-        _line("Project", "is looked up by the region", None)
+        _line("Project", "looked up by the region", None)
 
 
 def _ask(
     client: Client, instance_id: str | None, seconds: float
 ) -> tuple[list[tuple[str, str]], int]:
-    """Ask for what changes nothing; return what the answers prove, and how many nodes are down."""
+    """Return what read-only calls prove, and the number of nodes that are not active."""
     said = [("Answers", "yes"), ("Accepted", "yes")]
     try:
         if instance_id is not None:
@@ -138,7 +138,7 @@ def _ask(
 
 
 def _may_end(client: Client, instance_id: str, seconds: float) -> str:
-    """Return whether sessions may be ended, by a request that can end none: no node has this ID."""
+    """Return whether sessions may be ended, from a request that can end none."""
     try:
         client.kill_sessions(instance_id, _NO_JOB, [_NO_CLIENT], timeout=seconds)
     except PermissionDeniedError as error:
@@ -152,18 +152,18 @@ def _may_end(client: Client, instance_id: str, seconds: float) -> str:
 
 
 def _problem(error: DcsSessionsError) -> str:
-    """Say in a few words what is wrong. The error itself is shown after it."""
+    """Return the problem in a few words. The error itself is printed after it."""
     if isinstance(error, ConfigurationError):
-        return "something is missing or does not fit"
+        return "a value is missing or invalid"
     if isinstance(error, ApiConnectionError):
-        return "the endpoint does not answer"
+        return "the endpoint does not respond"
     if isinstance(error, AuthenticationError):
-        return "it answers, and does not accept the credentials"
+        return "it responds, but does not accept the credentials"
     if isinstance(error, PermissionDeniedError):
-        return "it answers and accepts the credentials, which lack the permission"
+        return "it accepts the credentials, but they lack the permission"
     if isinstance(error, NotFoundError) and not (error.error_code or _GATEWAY).startswith(_GATEWAY):
-        return "it answers and accepts the credentials, and does not have the instance"
-    return "what answers there is not what was expected"
+        return "it accepts the credentials, but has no such instance"
+    return "the response is not what DCS sends"
 
 
 def _kind(found: FoundCredentials) -> str:
@@ -172,7 +172,7 @@ def _kind(found: FoundCredentials) -> str:
 
 
 def _source(name: str) -> str | None:
-    """Tell where the value of an option is from."""
+    """Return where the value of an option is from."""
     context = click.get_current_context()
     source = context.get_parameter_source(name)
     if source is click.core.ParameterSource.COMMANDLINE:

@@ -15,10 +15,10 @@ from dcs_sessions._cli._console import output_options, reader_may_leave
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @output_options
 def completion(shell: str) -> None:
-    """Print the script that makes a SHELL complete commands and options.
+    """Print the completion script for a SHELL.
 
     \b
-    Examples, each to be put where the shell starts:
+    Examples, for the startup file of each shell:
       eval "$(dcs-sessions completion bash)"         # ~/.bashrc, bash 4.4 or later
       eval "$(dcs-sessions completion zsh)"          # ~/.zshrc, after compinit
       dcs-sessions completion fish | source          # ~/.config/fish/config.fish
@@ -26,7 +26,7 @@ def completion(shell: str) -> None:
     root = click.get_current_context().find_root().command
     kind = get_completion_class(shell)
     if kind is None:
-        raise AssertionError  # the choice has those that click has
+        raise AssertionError  # `click.Choice` allows only shells that click supports
     script = kind(root, {}, "dcs-sessions", "_DCS_SESSIONS_COMPLETE").source()
     with reader_may_leave():
         sys.stdout.write(f"{script}\n")

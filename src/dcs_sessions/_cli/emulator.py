@@ -29,25 +29,25 @@ def _rate_limit(
         return None
     match = re.fullmatch(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,8})", value, re.ASCII)
     if match is None:
-        raise click.BadParameter("two whole numbers are needed, like 5/60", ctx, param)
+        raise click.BadParameter("must be two integers, such as 5/60", ctx, param)
     return int(match[1]), int(match[2])
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8635,
     show_default=True,
-    help="Port to listen at; 0 takes a free one.",
+    help="Port to listen on; 0 picks a free one.",
 )
 @click.option(
     "--nodes",
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help="Embedded Valkey servers to start, each a node.",
+    help="Number of nodes, each an embedded Valkey server.",
 )
 @click.option(
     "--redis",
@@ -81,7 +81,7 @@ def _rate_limit(
     multiple=True,
     metavar="NAME[,KEY=VALUE]...",
     help="A further instance, such as billing-prod,type=proxy,nodes=2,pass-through=off. Keys: id, "
-    "type, nodes, pass-through, status, description. May be given more than once.",
+    "type, nodes, pass-through, status, description. Repeatable.",
 )
 @click.option(
     "--node-id",
@@ -92,7 +92,7 @@ def _rate_limit(
 @click.option(
     "--credentials",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON file with other logins: token, readonly_token, noaccess_token, expired_token, "
+    help="JSON file with other credentials: token, readonly_token, noaccess_token, expired_token, "
     "other_project_token, ak, sk, temporary_ak, temporary_sk, security_token; those left out keep "
     "their constants.",
 )
@@ -101,13 +101,13 @@ def _rate_limit(
     type=click.FloatRange(0, 3600),
     default=0.0,
     metavar="SECONDS",
-    help="How long a scan takes at least.  [default: 0]",
+    help="Minimum duration of a scan in seconds.  [default: 0]",
 )
 @click.option(
     "--rate-limit",
     metavar="N/SECONDS",
     callback=_rate_limit,
-    help="Requests that each caller may make within so many seconds.  [default: no limit]",
+    help="Requests that each caller may make within a number of seconds.  [default: no limit]",
 )
 @click.option(
     "--key-lock",
@@ -123,21 +123,21 @@ def _rate_limit(
     multiple=True,
     metavar="NAME",
     help="Host name that requests may be for, besides localhost and loopback addresses, while it "
-    "listens on loopback. May be given more than once.",
+    "listens on loopback. Repeatable.",
 )
 @click.option(
     "--fault",
     "faults",
     multiple=True,
     metavar="FAULT",
-    help="Let something go wrong: latency=SECONDS, status=503, truncate (the answer), drop=before "
+    help="Inject a fault: latency=SECONDS, status=503, truncate (the answer), drop=before "
     "or drop=after (the request is carried out). Add operation=ListClients for one operation, "
-    "probability=0.1 for a part of the requests, with commas. May be given more than once.",
+    "probability=0.1 for a part of the requests, with commas. Repeatable.",
 )
 @click.option(
     "--seed",
     type=int,
-    help="Let faults with a probability strike the same requests as another run did.",
+    help="Seed of the faults with a probability, to repeat a run.",
 )
 @click.option(
     "--ready-file",
@@ -166,7 +166,7 @@ def emulator(
             f"{error.name} is missing: pip install 'dcs-sessions[emulator]'"
         ) from None
 
-    # From here on, so that whatever has been started by then is also ended.
+    # From here on, everything that has been started is stopped as well.
     stop = threading.Event()
 
     def on_signal(*_: object) -> None:
@@ -187,10 +187,10 @@ def emulator(
         options["instances"] = tuple(_instance(text) for text in instances)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--instance") from None
-    # Whatever is not given is left to the emulator.
+    # Options that are not set keep the defaults of the emulator.
     given = {name: value for name, value in options.items() if value not in (None, ())}
     try:
-        # A ready file from before would be taken for this one's.
+        # An old ready file could be read as this one's.
         _remove(ready_file)
         with Emulator(**given, credentials=_credentials(credentials)) as dcs:
             if ready_file is not None:
@@ -202,7 +202,7 @@ def emulator(
             if faults:
                 click.echo(f"{'Seed:':<14}{dcs.seed}")
             click.echo("Ctrl-C ends it.")
-            # A wait without a timeout would not let signals through.
+            # A wait without a timeout would block signals.
             while not stop.wait(_CHECK_SECONDS):
                 if dcs.wait(0):
                     raise click.ClickException("the server ended by itself")
@@ -231,10 +231,10 @@ _KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 
 def _instance(text: str) -> Instance:
-    """Read what --instance says.
+    """Return the instance that --instance describes.
 
     Raises:
-        ValueError: If that is no instance; the text says why.
+        ValueError: The value describes no instance; the message says why.
     """
     from dcs_sessions.emulator import Instance
 
@@ -273,7 +273,7 @@ def _credentials(path: Path | None) -> Credentials:
         )
     texts = cast("dict[str, Any]", values)
     if not all(isinstance(value, str) and value for value in texts.values()):
-        raise click.BadParameter(f"{path}: all values must be texts", param_hint=hint)
+        raise click.BadParameter(f"{path}: all values must be strings", param_hint=hint)
     if path.stat().st_mode & 0o077:
         click.echo(f"Warning: {path} can be read by others: chmod 600 {path}", err=True)
     return Credentials(**texts)
@@ -302,7 +302,7 @@ def _describe(dcs: Emulator, *, host: str) -> None:
     except ValueError:
         loopback = False
     if not loopback:
-        click.echo(f"Warning: everybody who can reach {host} can end sessions here.", err=True)
+        click.echo(f"Warning: anyone who can reach {host} can end sessions here.", err=True)
 
     lines = [
         ("Endpoint", dcs.endpoint),
@@ -313,7 +313,7 @@ def _describe(dcs: Emulator, *, host: str) -> None:
         urls = map(masked, instance["redis_urls"])
         for node_id, url in zip(instance["node_ids"], urls, strict=True):
             lines.append(("Node", f"{node_id}  {url}"))
-    # The constants are public; other logins are for those who gave them.
+    # The default credentials are public; others are not printed.
     if dcs.token == TOKEN:
         lines.append(("X-Auth-Token", dcs.token))
     if (dcs.ak, dcs.sk) == (ACCESS_KEY, SECRET_KEY):

@@ -36,7 +36,7 @@ def help_(ctx: click.Context, name: str | None) -> None:
 @click.command("version", cls=Command)
 @output_options
 def version() -> None:
-    """Show the version, which is that of the contract.
+    """Show the version of the package and of the contract.
 
     \b
     Example:

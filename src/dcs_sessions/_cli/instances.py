@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def instances(connection: Connection, name: str | None, form: str, *, raw: bool) -> None:
     """List the instances of the project: ListInstances.
 
-    NAME is a part of the name in upper or lower case, or a glob.
+    NAME is part of a name, case-insensitive, or a glob.
 
     \b
     Examples:
@@ -43,4 +43,4 @@ def instances(connection: Connection, name: str | None, form: str, *, raw: bool)
     rows.sort(key=lambda row: str(row.get("name")))
     print_rows(rows, form, INSTANCE_COLUMNS)
     if name and not rows:
-        _console.note(f"None of {len(found)} instances fits {name!r}.")
+        _console.note(f"None of {len(found)} instances matches {name!r}.")

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @command("job")
 @click.argument("job_id", metavar="JOB")
-@click.option("--wait", is_flag=True, help="Wait until it has ended.")
+@click.option("--wait", is_flag=True, help="Wait until the job has ended.")
 @format_option()
 @raw_option
 def job(connection: Connection, job_id: str, form: str, *, wait: bool, raw: bool) -> None:
     """Show the state of a JOB: ShowJobInfo.
 
-    The exit code is 1 for a job that has failed.
+    The exit code is 1 if the job failed.
 
     \b
     Example:
@@ -33,7 +33,7 @@ def job(connection: Connection, job_id: str, form: str, *, wait: bool, raw: bool
     """  # noqa: D301 - click wants the character
     with connection.client() as client:
         if wait:
-            # A job that has failed is shown as any other.
+            # A failed job is printed like any other.
             with _console.progress(f"Waiting for job {job_id}"), suppress(JobFailedError):
                 client.wait_for_job(job_id, timeout=connection.wait_seconds)
         if raw:

@@ -59,17 +59,17 @@ _COLUMNS = (
 
 @attrs.define(eq=False)
 class _Victim:
-    """A session that is to be ended, or an address that nobody has.
+    """A session to end, or an address without a session.
 
     Attributes:
         node_id: ID of the node; empty if it is not known.
-        address: What the service is told to end.
-        chosen: The list that it was chosen from, or None.
-        session: Who it was then, or None.
-        result: What became of it; empty as long as it is to be ended.
-        reason: Why, where it was not ended.
-        missed: Whether it should have been ended and may not have been.
-        error: The error that was the reason, or None.
+        address: Address sent to the service.
+        chosen: List the session was chosen from, or None.
+        session: The session in that list, or None.
+        result: Result; empty while the session is still to be ended.
+        reason: Why it was not ended.
+        missed: Whether it should have been ended, but may not have been.
+        error: Error that was the reason, or None.
     """
 
     node_id: str
@@ -82,7 +82,7 @@ class _Victim:
     error: DcsSessionsError | None = None
 
     def row(self) -> Row:
-        """Return what is reported."""
+        """Return the row of the report."""
         row: Row = {"result": self.result, "node_id": self.node_id, "address": self.address}
         if self.session is not None:
             for name in ("id", "name", "user", "age", "idle"):
@@ -94,7 +94,7 @@ class _Victim:
         return row
 
     def take(self, outcome: Outcome) -> None:
-        """Note what became of it."""
+        """Set the result."""
         self.result, self.reason, self.missed = outcome.result, outcome.reason, outcome.missed
         self.error = outcome.error
         if self.error is not None:
@@ -109,11 +109,10 @@ class _Victim:
     "nodes",
     multiple=True,
     metavar="ID",
-    help="Only on this node; may be given more than once.  [default: every node that holds "
-    "sessions]",
+    help="Only on this node; repeatable.  [default: every node that holds sessions]",
 )
 @filter_options
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would be ended.")
 @format_option()
 def kill(
@@ -129,21 +128,19 @@ def kill(
 ) -> None:
     """End client sessions of INSTANCE, by address or by filter.
 
-    ADDRESS is the `peer` of a session, as ip:port or [ip6]:port. - reads standard input: one
-    address on a line, or one whole row of `query -o jsonl`. Without addresses the filters choose,
-    on a list that is made now.
+    ADDRESS is the `peer` of a session, as ip:port or [ip6]:port. - reads standard input, one
+    address or one row of `query -o jsonl` a line. Without addresses, the filters choose from a new
+    list.
 
-    Each node is queried again right before each request that ends sessions of it. A session is
-    ended only if it is surely the same: ID, name and user as they were, and older by the time that
-    has passed since it was chosen, which for a row is since its list was made. Nothing is sent
-    twice.
+    Each node is queried again right before its sessions are ended. A session is ended only if it is
+    certainly the same: ID, name and user are unchanged, and its age has grown by the time since it
+    was listed. No request to end sessions is retried.
 
-    Each one is reported: `ended` when the service said so; `gone` when it had left before;
-    `spared`, with the reason; `unknown` when the request failed and nobody knows; `refused` when
-    the service did not do it; `stopped` when nothing was sent; `not found`. A table shows those
-    that were not ended, the other formats show all. The exit code is 6 when some that should have
-    been ended may not have been, and 1 when you say no. A client that reconnects by itself will be
-    back.
+    The result of each session is `ended`; `gone` if it had disconnected before; `spared`, with the
+    reason; `unknown` if the request failed and may have arrived; `refused` by the service;
+    `stopped` before a request was sent; or `not found`. A table lists the sessions that were not
+    ended, other formats list all. The exit code is 6 if a session that should have been ended may
+    not have been, and 1 if you answer no. Clients that reconnect by themselves will be back.
 
     \b
     Examples:
@@ -153,16 +150,14 @@ def kill(
         dcs-sessions kill INSTANCE --yes -
     """  # noqa: D301 - click wants the character
     if bool(addresses) == bool(filters):
-        raise click.UsageError(
-            "give addresses, or filters: one of them (kill-all ends every session)"
-        )
+        raise click.UsageError("pass either addresses or filters (kill-all ends every session)")
     if "-" in addresses and not (yes or dry_run):
         raise click.UsageError(
-            "standard input needs --yes or --dry-run: nobody is there to be asked"
+            "with addresses from standard input, add --yes or --dry-run: there is no prompt"
         )
     named = read_named(addresses, nodes)
     if addresses and not (named.addresses or named.lists):
-        _console.note("Standard input names no session: nothing was done.")
+        _console.note("No sessions on standard input: nothing was done.")
         return
     with connection.client() as client:
         instance_id = find_instance(client, instance_id)
@@ -189,7 +184,7 @@ def kill(
             partly = partly or bool(again.failures)
             _spare(rows, again.nodes)
         if not victims:
-            _console.note("No session fits: nothing was done.")
+            _console.note("No session matches: nothing was done.")
             print_rows([], form, _COLUMNS)
         elif dry_run:
             name = name_of(client, instance_id)
@@ -204,7 +199,7 @@ def kill(
                 try:
                     _end(client, instance_id, victims, filters, connection.wait_seconds)
                 finally:
-                    # Also when it was interrupted: what has been done has to be known.
+                    # Also after an interrupt: report what has been done.
                     with _signals.ignored():
                         _report(victims, form)
     errors = {id(victim.error): victim.error for victim in victims if victim.error is not None}
@@ -217,7 +212,7 @@ def kill(
         raise click.exceptions.Exit(_failures.PARTLY)
 
 
-# Who is meant
+# Choosing
 
 
 def _names(node: NodeSessions, session: Session) -> tuple[str, str]:
@@ -235,10 +230,10 @@ def _fitting(lists: Lists, filters: Filters) -> list[_Victim]:
 
 
 def _found(lists: Lists, named: Named) -> list[_Victim]:
-    """Find the sessions that have the addresses.
+    """Return the sessions with these addresses.
 
     Raises:
-        click.UsageError: Sessions of several nodes have an address.
+        click.UsageError: An address has sessions on several nodes.
     """
     by_key: dict[object, dict[int, tuple[NodeSessions, Session]]] = {}
     for node, session in lists:
@@ -263,12 +258,12 @@ def _found(lists: Lists, named: Named) -> list[_Victim]:
                 victim.result, victim.missed = "spared", True
                 victim.reason = f"several sessions have the address {address}"
             victims.append(victim)
-    # Two ways to write an address are one session.
+    # Two notations of an address are one session.
     return list({id(victim.session or victim): victim for victim in victims}.values())
 
 
 def _spare(victims: Iterable[_Victim], nodes: Iterable[NodeSessions]) -> None:
-    """Leave those alone of whom a list says that they will not be ended."""
+    """Set the result of sessions that a list already shows will not be ended."""
     from dcs_sessions._ending import by_address, judge
 
     looks = {node.node_id: (node, by_address(node.sessions)) for node in nodes}
@@ -286,11 +281,11 @@ def _spare(victims: Iterable[_Victim], nodes: Iterable[NodeSessions]) -> None:
             victim.take(outcome)
 
 
-# What is said
+# Printing
 
 
 def _show_overview(title: str, filters: Filters, victims: Sequence[_Victim], *, ask: bool) -> None:
-    """Show what is going to be ended, on stderr since it is not the report, and ask."""
+    """Print what will be ended on stderr, and ask for confirmation."""
     meant = [victim for victim in victims if not victim.result]
     terminal = sys.stderr.isatty()
     counts = counted((one.node_id, one.session) for one in meant if one.session is not None)
@@ -320,7 +315,7 @@ def _note(line: str, *, err: bool) -> None:
 
 
 def _report(victims: Sequence[_Victim], form: str) -> None:
-    """Print what became of each, or in a table of those that were not ended, and the total."""
+    """Print the results, in a table only those not ended, and the total."""
     rows = [victim.row() for victim in victims]
     total = total_line(victim.result for victim in victims)
     if form != "table":
@@ -337,7 +332,7 @@ def _report(victims: Sequence[_Victim], form: str) -> None:
         click.echo(total)
 
 
-# The end
+# Ending
 
 
 def _end(
@@ -347,7 +342,7 @@ def _end(
     filters: Filters,
     seconds: float,
 ) -> None:
-    """End those that are to be ended, and note what becomes of each as soon as it is known."""
+    """End the sessions, and set each result as soon as it is known."""
     from dcs_sessions import QueryResult
 
     meant = {
@@ -356,7 +351,7 @@ def _end(
         if not victim.result and victim.session is not None
     }
     for victim in meant.values():
-        victim.result, victim.reason, victim.missed = "stopped", "stopped before its turn", True
+        victim.result, victim.reason, victim.missed = "stopped", "stopped before its request", True
     lists = {
         id(victim.chosen): victim.chosen for victim in meant.values() if victim.chosen is not None
     }

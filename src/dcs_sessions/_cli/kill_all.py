@@ -37,19 +37,19 @@ _COLUMNS = (
 @command("kill-all")
 @instance_argument
 @click.option("--node", "node_id", metavar="ID", help="Only this node.  [default: all nodes]")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask for the instance's ID.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @format_option()
 def kill_all(
     connection: Connection, instance_id: str, node_id: str | None, form: str, *, yes: bool
 ) -> None:
-    """End every client session of INSTANCE, or of one of its nodes, and wait until that is done.
+    """End every client session of INSTANCE, or of one node, and wait for the job.
 
-    It counts the sessions first. The ID of the instance has to be typed again, unless --yes is
-    given. Clients that reconnect by themselves will be back.
+    It counts the sessions first, and asks you to type the ID or the name of the instance, unless
+    --yes is set. Clients that reconnect by themselves will be back.
 
-    For each node, the report says how many sessions were counted, and what became of them: `ended`,
-    `not ended`, `partly ended`, `refused` or `unknown`. If something goes wrong, the nodes are
-    queried again to find out; `left` is how many of the counted sessions are still there.
+    The report has a row for each node: the number of sessions counted, and the result, which is
+    `ended`, `not ended`, `partly ended`, `refused` or `unknown`. If an error occurs, the nodes are
+    queried again; `left` is the number of counted sessions that are still connected.
 
     \b
     Example:
@@ -87,7 +87,7 @@ def kill_all(
                     _find_out(before, look, rows, error)
                 raise
             finally:
-                # Also when it was interrupted: what is known has to be said.
+                # Also after an interrupt: report what is known.
                 with _signals.ignored():
                     print_rows(rows, form, _COLUMNS)
 
@@ -110,14 +110,14 @@ def _ask(accepted: Container[str], node_id: str | None, before: Lists) -> None:
     what = "1 session" if count == 1 else f"all {count:,} sessions"
     question = f"This ends {what}{where}. Type the ID or the name of the instance to go on"
     if click.prompt(question, err=True).strip() not in accepted:
-        click.echo("This is neither the ID nor the name of the instance.", err=True)
+        click.echo("That is neither the ID nor the name of the instance.", err=True)
         raise click.Abort
 
 
 def _end(
     client: Client, instance_id: str, node_id: str | None, rows: Sequence[Row], seconds: float
 ) -> None:
-    """Start the job, wait for it, and note what is known."""
+    """Start the job, wait for it, and set the results."""
     from dcs_sessions._ending import is_refusal
 
     for row in rows:
@@ -141,7 +141,7 @@ def _end(
 def _find_out(
     before: Lists, look: Callable[[], Lists], rows: Sequence[Row], error: DcsSessionsError
 ) -> None:
-    """Query the nodes again, and note which sessions are still there."""
+    """Query the nodes again, and count the sessions that are still connected."""
     what = _failures.what_happened(error)
     try:
         after = {node.node_id: node for node in look().nodes if node.error is None}

@@ -22,9 +22,15 @@ if TYPE_CHECKING:
 @command("list")
 @instance_argument
 @click.argument("node_id", metavar="NODE")
-@click.option("--offset", type=int, default=0, show_default=True, help="Sessions to skip.")
 @click.option(
-    "--limit", type=int, default=10, show_default=True, help="Sessions at the most, 1 to 1000."
+    "--offset", type=int, default=0, show_default=True, help="Number of sessions to skip."
+)
+@click.option(
+    "--limit",
+    type=int,
+    default=10,
+    show_default=True,
+    help="Maximum number of sessions, 1 to 1000.",
 )
 @click.option("--addr", metavar="ADDRESS", help="Only sessions with this address, ip:port.")
 @click.option("--sort", metavar="FIELD", help="Field to sort by.")
@@ -46,8 +52,8 @@ def list_(
 ) -> None:
     """Read one page of the saved list of a NODE of INSTANCE: ListClients.
 
-    The list is as old as the last query of the node: see scan. The service filters and sorts, which
-    it documents little of; query does so by itself.
+    The list is as old as the last query of the node: see scan. How the service filters and sorts is
+    hardly documented; the query command does both locally.
 
     \b
     Example:

@@ -56,16 +56,16 @@ def _columns(
     type=click.Choice(["asc", "desc"]),
     default="desc",
     show_default=True,
-    help="Smallest or greatest first.",
+    help="Ascending or descending.",
 )
-@click.option("--limit", type=click.IntRange(0), metavar="N", help="Print at most N.")
+@click.option("--limit", type=click.IntRange(0), metavar="N", help="Print at most N sessions.")
 @click.option(
     "--watch",
     type=click.FloatRange(0.1, 86400),
     metavar="SECONDS",
-    help="Query again every so often, and mark what came (+) and what went (-). Ctrl-C ends it. "
-    "With -o jsonl: the list once, and then what changed; the field `change` is present, came or "
-    "went.",
+    help="Repeat the query at this interval, and mark sessions that came (+) and went (-). Ctrl-C "
+    "ends it. With -o jsonl, print the list once and then the changes; the field `change` is "
+    "present, came or went.",
 )
 @format_option()
 def query(
@@ -84,13 +84,14 @@ def query(
 ) -> None:
     """List the client sessions of INSTANCE, filtered and sorted.
 
-    Queries every node that holds sessions, waits, and prints. Where some nodes fail, the others are
-    printed, and the exit code is 6. The service makes the list; filters and order are applied here.
+    Queries every node that holds sessions, and waits for the lists. If some nodes fail, the command
+    prints the sessions of the others, and the exit code is 6. Filters and order are applied
+    locally.
 
-    The formats json, jsonl and csv stay as they are: node_id, list_time (when the list was made, as
-    the service says it), then the fields of the API as it sent them. JSON leaves out what a session
-    does not have. Without --sort, jsonl, json and csv hold no list in memory, and the sessions of
-    each node are printed as soon as they have been read.
+    The formats json, jsonl and csv are stable: node_id, list_time (when the list was made, by the
+    clock of the service), then the fields of the API unchanged. JSON leaves out missing fields.
+    Without --sort, jsonl, json and csv print sessions as soon as they are read, and hold no list in
+    memory.
 
     \b
     Examples:
@@ -100,10 +101,10 @@ def query(
     """  # noqa: D301 - click wants the character
     if watch is not None:
         if form not in {"table", "jsonl"} or cached:
-            raise click.UsageError("--watch goes with -o table or -o jsonl, and not with --cached")
+            raise click.UsageError("--watch requires -o table or -o jsonl, and no --cached")
         if form == "jsonl" and limit is not None:
             raise click.UsageError(
-                "--limit would make sessions come and go that do not: leave it out"
+                "--limit cannot be used with --watch -o jsonl: sessions beyond it would come and go"
             )
     held = form == "table" or sort is not None or watch is not None
     with connection.client() as client:
@@ -142,7 +143,7 @@ def query(
         )
         print_rows(rows, form, shown, chosen=columns is not None)
         if limit is not None:
-            # What is held can be counted; what is streamed would have to be read.
+            # Held rows can be counted; streamed rows would have to be read first.
             more = sum(1 for _ in every) if held else int(next(every, None) is not None)
             if more:
                 _console.note(f"There are {f'{more:,} ' if held else ''}more: see --limit.")
@@ -153,7 +154,7 @@ def query(
 
 
 def _sorted(rows: Iterable[Row], field: str, *, descending: bool) -> Iterator[Row]:
-    """Sort rows: numbers, then texts, then those without a value, whatever the order."""
+    """Sort rows: numbers, then strings, then rows without a value, in either direction."""
     numbers: list[tuple[float, Row]] = []
     texts: list[tuple[str, Row]] = []
     others: list[Row] = []

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--clean-cache",
     is_flag=True,
-    help="Query the node again. Without it, a list that is saved is left as it is.",
+    help="Replace a saved list. Without it, a saved list is kept.",
 )
 @raw_option
 def scan(

@@ -19,7 +19,7 @@ from dcs_sessions._contract import contract_text
     type=click.Choice(["yaml", "json"]),
     default="yaml",
     show_default=True,
-    help="YAML as it is written by hand, comments included, or the same as JSON.",
+    help="YAML with comments, or JSON.",
 )
 @output_options
 def spec(form: str) -> None:

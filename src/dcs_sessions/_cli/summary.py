@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dcs_sessions._cli._reading import Lists
     from dcs_sessions._cli._statistics import Group
 
-# What there is in CSV, in an order that stays.
+# Columns of CSV, in a stable order.
 _COLUMNS = tuple(
     Column(name)
     for name in (
@@ -52,7 +52,7 @@ def _groups(
         group = tuple(name.strip() for name in value.split(","))
         unknown = [name for name in group if name not in FIELDS]
         if unknown or len(set(group)) < len(group):
-            problem = f"no field {unknown[0]!r}" if unknown else "a field stands twice"
+            problem = f"no field {unknown[0]!r}" if unknown else "a field is repeated"
             raise click.BadParameter(f"{problem}; there are {', '.join(FIELDS)}", ctx, param)
         groups.append(group)
     return tuple(dict.fromkeys(groups)) or USUAL
@@ -68,27 +68,27 @@ def _groups(
     multiple=True,
     metavar="A[,B...]",
     callback=_groups,
-    help="Count by this field only, or by several at once: host, name, cmd, user, db, idle, node. "
-    "May be given more than once.",
+    help="Count by this field, or by several together: host, name, cmd, user, db, idle, node. "
+    "Repeatable.",
 )
 @click.option(
     "--top",
     type=click.IntRange(1),
     metavar="N",
-    help=f"How many values of each to show.  [default: {TOP}; with -o json, jsonl, csv all]",
+    help=f"Number of values for each field.  [default: {TOP}; with -o json, jsonl, csv all]",
 )
 @click.option(
     "--html",
     metavar="FILE",
     type=click.Path(dir_okay=False, writable=True, allow_dash=True, path_type=Path),
-    help="Write a page with charts as well, or instead to standard output with -. It is one file "
-    "and asks nothing of the network.",
+    help="Also write an HTML page with charts; - prints it instead. The page is one file and "
+    "loads nothing from the network.",
 )
 @click.option(
     "--watch",
     type=click.FloatRange(0.1, 86400),
     metavar="SECONDS",
-    help="Count again every so often. Ctrl-C ends it.",
+    help="Repeat the summary at this interval. Ctrl-C ends it.",
 )
 @format_option(*FORMATS, "openmetrics")
 def summary(
@@ -106,11 +106,11 @@ def summary(
 ) -> None:
     """Count the sessions of INSTANCE by client host, user, name, last command and database.
 
-    First how many connections there are, of how many that are accepted, and on which node; where
-    filters are given, how many of them fit. Then how long they have been idle, and the ten with the
-    most output memory.
+    Also shows the number of connections, the connection limit and the load of each node, how long
+    sessions have been idle, and the ten with the most output memory. With filters, only matching
+    sessions are counted.
 
-    With -o openmetrics, for a file that the textfile collector of node_exporter reads.
+    The format openmetrics is for the textfile collector of node_exporter.
 
     \b
     Examples:
@@ -119,11 +119,11 @@ def summary(
       dcs-sessions summary INSTANCE --min-idle 1h --html incident.html
     """  # noqa: D301 - click wants the character
     if html is not None and str(html) != "-" and not html.parent.is_dir():
-        raise click.UsageError(f"--html: {html}: there is no such folder")
+        raise click.UsageError(f"--html: {html}: no such directory")
     if html is not None and (watch is not None or form != "table"):
-        raise click.UsageError("--html goes neither with --watch nor with -o")
+        raise click.UsageError("--html cannot be used with --watch or -o")
     if watch is not None and (form != "table" or cached):
-        raise click.UsageError("--watch goes with -o table, and not with --cached")
+        raise click.UsageError("--watch requires -o table, and no --cached")
     with connection.client() as client:
         instance_id = find_instance(client, instance_id)
         name, limit, passes_through = about(client, instance_id)
@@ -137,7 +137,7 @@ def summary(
                 fresh=not cached,
                 held=False,
                 seconds=connection.wait_seconds,
-                # The progress is told here, node by node.
+                # Progress is shown here, node by node.
                 warn=warn or _console.warn,
             )
             doing = f"Querying the nodes of {name or instance_id}"
