@@ -84,7 +84,7 @@ def _network(text: str) -> Network:
 
 @attrs.frozen(kw_only=True)
 class Filters:
-    """Filters of sessions. A session has to match all of them.
+    """Filters of sessions. A session must match all of them.
 
     It matches a filter with several values if it matches one of them. A session that lacks a field
     matches no filter on that field, neither a limit nor an exclusion.
@@ -249,7 +249,7 @@ _OPTIONS = (
         "--addr",
         "GLOB",
         "Address, as ip:port, ip, or a network such as 10.0.0.0/24. May be a glob. With several, "
-        "one has to match.",
+        "one must match.",
         callback=_networks,
     ),
     _texts("--name", "GLOB", f"Name that the client set; {NONE} for no name."),

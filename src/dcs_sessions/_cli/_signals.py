@@ -1,4 +1,4 @@
-"""Signals that end a command which still has to report its work."""
+"""Signals that end a command that must still report its work."""
 
 from __future__ import annotations
 

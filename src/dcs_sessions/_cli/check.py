@@ -1,4 +1,4 @@
-"""``dcs-sessions check``."""
+"""`dcs-sessions check`."""
 
 from __future__ import annotations
 

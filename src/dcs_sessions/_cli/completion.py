@@ -1,4 +1,4 @@
-"""``dcs-sessions completion``."""
+"""`dcs-sessions completion`."""
 
 from __future__ import annotations
 

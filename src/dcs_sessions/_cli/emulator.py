@@ -1,4 +1,4 @@
-"""``dcs-sessions emulator``."""
+"""`dcs-sessions emulator`."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def _instance(text: str) -> Instance:
     for part in parts:
         key, _, value = part.strip().partition("=")
         if key not in _KEYS:
-            raise ValueError(f"{key!r} is none of {', '.join(_KEYS)}")
+            raise ValueError(f"{key!r} must be one of {', '.join(_KEYS)}")
         argument, read = _KEYS[key]
         try:
             values[argument] = read(value)

@@ -1,4 +1,4 @@
-"""``dcs-sessions help`` and ``dcs-sessions version``."""
+"""`dcs-sessions help` and `dcs-sessions version`."""
 
 from __future__ import annotations
 

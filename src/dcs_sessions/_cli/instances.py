@@ -1,4 +1,4 @@
-"""``dcs-sessions instances``."""
+"""`dcs-sessions instances`."""
 
 from __future__ import annotations
 

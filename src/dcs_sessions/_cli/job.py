@@ -1,4 +1,4 @@
-"""``dcs-sessions job``."""
+"""`dcs-sessions job`."""
 
 from __future__ import annotations
 

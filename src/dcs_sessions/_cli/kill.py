@@ -1,4 +1,4 @@
-"""``dcs-sessions kill``."""
+"""`dcs-sessions kill`."""
 
 from __future__ import annotations
 

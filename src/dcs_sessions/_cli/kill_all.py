@@ -1,4 +1,4 @@
-"""``dcs-sessions kill-all``."""
+"""`dcs-sessions kill-all`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dcs-sessions list``."""
+"""`dcs-sessions list`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dcs-sessions nodes``."""
+"""`dcs-sessions nodes`."""
 
 from __future__ import annotations
 

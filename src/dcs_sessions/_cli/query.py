@@ -1,4 +1,4 @@
-"""``dcs-sessions query``."""
+"""`dcs-sessions query`."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def query(
         )
         print_rows(rows, form, shown, chosen=columns is not None)
         if limit is not None:
-            # Held rows can be counted; streamed rows would have to be read first.
+            # Held rows can be counted; streamed rows must be read first.
             more = sum(1 for _ in every) if held else int(next(every, None) is not None)
             if more:
                 _console.note(f"There are {f'{more:,} ' if held else ''}more: see --limit.")

@@ -1,4 +1,4 @@
-"""``dcs-sessions scan``."""
+"""`dcs-sessions scan`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dcs-sessions spec``."""
+"""`dcs-sessions spec`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dcs-sessions summary``."""
+"""`dcs-sessions summary`."""
 
 from __future__ import annotations
 
