@@ -11,21 +11,28 @@ and as whom is said by the variables of twine: TWINE_REPOSITORY_URL, TWINE_USERN
 from __future__ import annotations
 
 import argparse
+import email
 import re
 import subprocess
 import sys
+import tomllib
+import zipfile
 from typing import TYPE_CHECKING
 
+import readme_renderer.markdown
 from packaging.version import InvalidVersion, Version
 
+import hatch_build
 from tools import breaking, spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 CHANGELOG = spec.ROOT / "CHANGELOG.md"
 # What is released has been reviewed: it is on this branch, at best as others have it.
 MAINS = ("refs/remotes/origin/main", "refs/heads/main")
+ADDRESS = re.compile(r"https://[^\s/?#@]+\.[^\s/?#@]+(?:/[^\s?#]*)?")
 # How package indexes say that they have a file of that name: PyPI and devpi, pypiserver, others.
 TAKEN = re.compile(r"already exists|\b409\b|File exists", re.IGNORECASE)
 
@@ -69,6 +76,7 @@ def reasons(tag: str) -> Iterator[str]:
         yield f"there is no branch {' or '.join(MAINS)} to release from: fetch it"
     elif breaking.git("merge-base", "--is-ancestor", "HEAD", branch) is None:
         yield f"this commit is not on {branch}: merge it and push it first"
+    yield from unfilled()
     # Headings and comments alone say nothing.
     if not re.sub(
         r"<!--.*?-->|^#[^\n]*$", "", notes(version), flags=re.MULTILINE | re.DOTALL
@@ -89,12 +97,45 @@ def reasons(tag: str) -> Iterator[str]:
         yield f"the tag v{version} is on another commit"
 
 
+def unfilled() -> Iterator[str]:
+    """Return what the owner still has to write, since no file of the project can know it."""
+    project = tomllib.loads((spec.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    examples = ("https://github.com/OWNER/NAME", "https://OWNER.github.io/NAME")
+    names = ("source", "documentation")
+    for name, value, example in zip(names, hatch_build.addresses(project), examples, strict=True):
+        where = f'write {name} = "{example}" into [tool.dcs-sessions] of pyproject.toml'
+        if not value:
+            yield f"nobody has said where the {name} is: {where}, with your own address"
+        elif not ADDRESS.fullmatch(value) or "OWNER" in value:
+            yield f"{value} is no address of the {name}: {where}, with your own address"
+
+
+def dead_links(wheel: Path) -> list[str]:
+    """Return the links of a wheel's description that lead nowhere from the page of an index.
+
+    Raises:
+        ValueError: If an index could not show the description.
+    """
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
+        text = str(email.message_from_bytes(archive.read(name)).get_payload(decode=False))
+    page = readme_renderer.markdown.render(text)
+    if not page:
+        raise ValueError("the README cannot be shown on an index")
+    targets: list[str] = re.findall(r'\b(?:href|src|srcset)="([^"]*)"', page)
+    # A heading has an empty link to itself.
+    return [each for each in targets if not re.match(r"https?://|mailto:|#user-content-", each)]
+
+
 def upload() -> int:
     """Upload the files of this version in dist/; the result is the exit code."""
     version = spec.load()["info"]["version"]
     files = sorted((spec.ROOT / "dist").glob(f"dcs_sessions-{version}[.-]*"))
     if not files:
         print(f"Refused: dist/ has no files of {version}: run `make build`.", file=sys.stderr)
+        return 1
+    if dead := [link for file in files if file.suffix == ".whl" for link in dead_links(file)]:
+        print(f"Refused: links of the README are dead on an index: {dead}.", file=sys.stderr)
         return 1
     # Verbose, for else twine does not show what the index says.
     options = ["--non-interactive", "--disable-progress-bar", "--verbose"]

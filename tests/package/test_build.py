@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
 
 import pytest
+import readme_renderer.markdown
 
+import hatch_build
 from support.clone import Clone
-from tools import spec
+from tools import release, spec
 
 VERSION = spec.load()["info"]["version"]
 PACKAGES = ("src/dcs_sessions", "generated/dcs_sessions_api")
@@ -69,6 +73,7 @@ def test_the_sdist_has_what_the_wheel_is_made_of(built: Path) -> None:
     assert names == sources() | {
         "tests/data/signing-vectors.json",
         *("openapi.yaml", "LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml"),
+        "hatch_build.py",
         *("PKG-INFO", ".gitignore"),  # hatchling's: what it is, and what it left out
     }
 
@@ -95,6 +100,35 @@ def test_the_metadata(built: Path) -> None:
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
     assert "emulator" in (metadata.get_all("Provides-Extra") or [])
+
+
+def test_nothing_is_said_of_addresses_that_nobody_has_filled_in(built: Path) -> None:
+    project = tomllib.loads((spec.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    if any(hatch_build.addresses(project)):
+        pytest.skip("they are filled in")
+    assert metadata_of(built)["Project-URL"] is None
+
+
+def test_addresses_stand_in_one_place_and_lead_everywhere(clone: Clone, tmp_path: Path) -> None:
+    clone.write_address("source", "https://forge.example/us/dcs/")
+    clone.write_address("documentation", "https://docs.example/dcs")
+    (clone.root / "src" / PAGE).touch()
+    clone.build(tmp_path / "dist")
+    metadata = metadata_of(tmp_path / "dist")
+    files = f"https://forge.example/us/dcs/blob/v{VERSION}"
+    assert metadata.get_all("Project-URL") == [
+        "Documentation, https://docs.example/dcs",
+        "Source, https://forge.example/us/dcs",
+        "Issues, https://forge.example/us/dcs/issues",
+        f"Changelog, {files}/CHANGELOG.md",
+    ]
+    assert release.dead_links(next((tmp_path / "dist").glob("*.whl"))) == []
+    page = readme_renderer.markdown.render(str(metadata.get_payload()))
+    assert page is not None
+    targets = re.findall(rf'="{files}/([^"#]+)', page)
+    assert len(targets) > 5
+    for target in targets:
+        assert (spec.ROOT / target).exists(), target
 
 
 def test_built_twice_it_is_the_same(built: Path, clone: Clone, tmp_path: Path) -> None:

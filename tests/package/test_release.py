@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -116,7 +115,7 @@ def test_section_without_a_text_is_refused(text: str, clone: Clone) -> None:
     assert f"CHANGELOG.md has no section '## {VERSION}'" in refusal(clone)
 
 
-def test_commit_that_is_not_on_main_is_refused(ready: Clone, tmp_path: Path) -> None:
+def test_commit_that_is_not_on_main_is_refused(ready: Clone) -> None:
     ready.git("switch", "--quiet", "--create", "side")
     assert refusal(ready) == ""  # the same commit
     ready.edit("README.md", "dcs-sessions", "the same")
@@ -170,3 +169,29 @@ def test_publish_checks_everything_before_it_uploads(clone: Clone) -> None:
     assert found[-1] == "release upload"
     assert found[1] == "generate --check"
     assert set(found) >= {"mypy", "pyright", "ruff check", "breaking", "breaking_python", "build"}
+
+
+@pytest.mark.parametrize("name", ["source", "documentation"])
+@pytest.mark.parametrize(
+    "value",
+    ["", "http://docs.example/x", "docs.example", "https://github.com/OWNER/NAME", "https:// x.y"],
+)
+def test_address_that_nobody_has_filled_in_is_refused(name: str, value: str, ready: Clone) -> None:
+    ready.write_address(name, value)
+    ready.commit("An address")
+    told = refusal(ready)
+    assert told.count("Refused") == 1
+    assert (value or f"nobody has said where the {name} is") in told
+    assert f'write {name} = "https://' in told
+    assert "into [tool.dcs-sessions] of pyproject.toml" in told
+
+
+def test_upload_of_a_readme_with_a_dead_link_is_refused(ready: Clone) -> None:
+    # Nothing here makes such a link absolute.
+    with (ready.root / "README.md").open("a", encoding="utf-8") as file:
+        file.write("\n<a\nhref=docs/index.md>More</a>\n")
+    ready.commit("A link")
+    ready.build(ready.root / "dist")
+    run = ready.python("-m", "tools.release", "upload")
+    assert run.returncode == 1
+    assert "Refused: links of the README are dead on an index: ['docs/index.md']." in run.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -64,8 +65,20 @@ class Clone:
         """Commit all that a release of a version needs."""
         old = spec.load(self.root / "openapi.yaml")["info"]["version"]
         self.edit("openapi.yaml", f"\n  version: {old}\n", f"\n  version: {version}\n")
+        for name in ("source", "documentation"):
+            self.write_address(name, f"https://{name}.example/us/dcs-sessions")
         self.edit("CHANGELOG.md", "\n## ", f"\n## {version}\n\nWhat is new.\n\n## ")
         self.commit(f"Release {version}")
+
+    def write_address(self, name: str, value: str) -> None:
+        """Say where the source or the documentation is."""
+        file = self.root / "pyproject.toml"
+        text = file.read_text(encoding="utf-8")
+        text, count = re.subn(
+            rf'(?s)(\[tool\.dcs-sessions\][^\[]*?\n{name} = )"[^"]*"', rf'\1"{value}"', text
+        )
+        assert count == 1
+        file.write_text(text, encoding="utf-8", newline="\n")
 
     def build(self, output: Path) -> None:
         run = self.python(
