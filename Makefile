@@ -191,6 +191,17 @@ endef
 test-wheel: build tools/node_modules/.ready ## Run the tests against the built wheel
 	$(call test_in,build/wheel,--constraint constraints.txt "$$(echo dist/*.whl)[emulator]" --group dev)
 
+.PHONY: facts
+facts: $(VENV)/.ready tools/node_modules/.ready ## Bring the rows of tests/contract/facts.yaml in line with openapi.yaml
+	PYTHONPATH=.:tests $(BIN)/python -m contract.facts
+	@$(TOOLS)/prettier --config tools/prettier.yaml --log-level warn --write tests/contract/facts.yaml
+
+.PHONY: vendor
+vendor: $(VENV)/.ready ## Compare openapi.yaml with the newest SDK of the vendor (needs the network)
+	rm -rf build/vendor
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target build/vendor --no-deps huaweicloudsdkcore huaweicloudsdkdcs
+	PYTHONPATH=build/vendor:.:tests $(BIN)/python -m contract.vendor
+
 .PHONY: mutants
 mutants: $(VENV)/.ready ## Plant faults in the contract and the emulator: the tests find all
 	PYTHONPATH=.:tests $(BIN)/python -m mutants.run

@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 # What is known of the contract without a server.
-CONTRACT_TESTS = [
-    f"tests/contract/test_{name}.py" for name in ("spec", "owner_document", "siblings")
-]
+CONTRACT_TESTS = [f"tests/contract/test_{name}.py" for name in ("spec", "owner_document")]
 SERVER_TESTS = ["tests/emulator"]
 SUITE = "suite"
 SUITE_EXAMPLES = "20"

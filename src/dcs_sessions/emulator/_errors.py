@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Code -> HTTP status and message. `{}` is filled in, as the service does.
 _TABLE: Mapping[str, tuple[int, str]] = {
-    "APIGW.0101": (404, "The API does not exist or has not been published in the environment"),
+    "APIGW.0101": (404, "API does not exist or has not been published in the environment"),
     "APIGW.0201": (400, "Bad request: {}"),
     "APIGW.0301": (401, "Incorrect IAM authentication information: {}"),
     "APIGW.0308": (429, "The throttling threshold has been reached: policy user over ratelimit,{}"),
