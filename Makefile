@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 # The tools that need Node.js: pinned in tools/package-lock.json.
 TOOLS := tools/node_modules/.bin
-FORMATTED := openapi.yaml generator-config.yaml tools/*.yaml tools/overlays/*.yaml tests/contract/*.yaml tests/mutants/*.yaml
+FORMATTED := openapi.yaml dcs.arazzo.yaml generator-config.yaml tools/*.yaml tools/overlays/*.yaml tests/contract/*.yaml tests/mutants/*.yaml
 # The page that the emulator serves. Prerequisites are read in order: so it must stand here.
 PAGE := src/dcs_sessions/emulator/page.html
 PORT ?= 4010
@@ -45,9 +45,9 @@ check-generated: $(VENV)/.ready ## Check that both are what `make generate` make
 	$(BIN)/python -m tools.generate --check
 
 .PHONY: lint
-lint: tools/node_modules/.ready ## Check the rules and the format of openapi.yaml
-	$(TOOLS)/redocly lint openapi.yaml --config tools/redocly.yaml
-	$(TOOLS)/spectral lint openapi.yaml --ruleset tools/spectral.yaml --fail-severity hint
+lint: tools/node_modules/.ready ## Check the rules and the format of openapi.yaml and dcs.arazzo.yaml
+	$(TOOLS)/redocly lint openapi.yaml dcs.arazzo.yaml --config tools/redocly.yaml
+	$(TOOLS)/spectral lint openapi.yaml dcs.arazzo.yaml --ruleset tools/spectral.yaml --fail-severity hint
 	@$(TOOLS)/prettier --config tools/prettier.yaml --check $(FORMATTED) || { echo 'Run `make format`.' >&2; exit 1; }
 
 # For the description of another repository; tools/check-fork says how it is used.

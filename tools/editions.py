@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 OVERLAY = spec.ROOT / "tools" / "overlays" / "clients.yaml"
 DATA = spec.ROOT / "tests" / "data"
+WORKFLOWS = spec.ROOT / "dcs.arazzo.yaml"
 CHECKSUMS = "SHA256SUMS"
 # What a user of the requests fills in, with the defaults of `dcs-sessions emulator`.
 VARIABLES = {
@@ -267,8 +268,7 @@ def make(folder: Path) -> None:
     api = spec.load()
     for_clients = clients(api)
     version = api["info"]["version"]
-    shutil.copy(spec.SPEC, folder / "openapi.yaml")
-    for source in sorted(DATA.glob("signing-vectors*.json")):
+    for source in (spec.SPEC, WORKFLOWS, *sorted(DATA.glob("signing-vectors*.json"))):
         shutil.copy(source, folder)
     try:
         told = changes(breaking.read_base(breaking.last_release()), api)
