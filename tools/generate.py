@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING
 
 import unasync
 
-from tools.spec import ROOT, SPEC
+from tools.spec import ROOT, SPEC, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tools.spec import Node
+
 CONFIG = ROOT / "generator-config.yaml"
-# The generator's own template for the models imports all of them at once.
+# Instead of some of the generator's own; each says what differs.
 TEMPLATES = ROOT / "tools" / "templates"
 OUTPUT = ROOT / "generated" / "dcs_sessions_api"
 PROVENANCE = "provenance.json"
@@ -84,23 +86,37 @@ def make_sync(output: Path) -> None:
         )
 
 
+def with_ours(api: Node) -> Node:
+    """Add the field of a session that the client fills in, and the service does not send."""
+    session = api.get("components", {}).get("schemas", {}).get("Session")
+    if session is not None:
+        session["properties"]["node_id"] = {
+            "type": "string",
+            "description": "ID of the node that the session is on. The service does not send it.",
+        }
+    return api
+
+
 def make(spec: Path, output: Path) -> None:
     """Make a client in a folder that does not exist; CalledProcessError if anything is amiss."""
     tools = Path(sys.executable).parent
-    subprocess.run(
-        [
-            tools / "openapi-python-client",
-            "generate",
-            *("--path", spec, "--config", CONFIG, "--output-path", output),
-            *("--custom-template-path", TEMPLATES),
-            "--meta=none",
-            "--fail-on-warning",
-        ],
-        check=True,
-        stdout=sys.stderr,
-        # The generator calls ruff by its name.
-        env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "openapi.json"
+        path.write_text(json.dumps(with_ours(load(spec))), encoding="utf-8")
+        subprocess.run(
+            [
+                tools / "openapi-python-client",
+                "generate",
+                *("--path", path, "--config", CONFIG, "--output-path", output),
+                *("--custom-template-path", TEMPLATES),
+                "--meta=none",
+                "--fail-on-warning",
+            ],
+            check=True,
+            stdout=sys.stderr,
+            # The generator calls ruff by its name.
+            env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
+        )
     hide_secrets(output / "client.py")
     (output / "py.typed").touch()
     (output / PROVENANCE).write_text(provenance(spec), encoding="utf-8", newline="\n")

@@ -14,7 +14,7 @@ import importlib
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Any, Final
+    from typing import Final
 
     from dcs_sessions_api.models import (
         Configuration,
@@ -125,21 +125,23 @@ _HOMES: Final = {
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used."""
-    if name not in __all__:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    if name == "__version__":
-        from dcs_sessions._contract import version
+# Hidden from type checkers, for which every misspelt name would be there otherwise.
+if not TYPE_CHECKING:
 
-        value: Any = version()
-    else:
-        # What has no home above is an error.
-        home = importlib.import_module(_HOME_OF.get(name, "dcs_sessions._errors"))
-        value = getattr(home, name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first used."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name == "__version__":
+            from dcs_sessions._contract import version
+
+            value = version()
+        else:
+            # What has no home above is an error.
+            home = importlib.import_module(_HOME_OF.get(name, "dcs_sessions._errors"))
+            value = getattr(home, name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

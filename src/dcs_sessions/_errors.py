@@ -5,10 +5,11 @@ from __future__ import annotations
 import email.utils
 import functools
 import time
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, ParamSpec, TypeVar, cast
 
 import orjson
 
+from dcs_sessions._defaults import WAIT_SECONDS
 from dcs_sessions._text import shown
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ class DcsSessionsError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(shown(message))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
 
 class InvalidArgumentError(DcsSessionsError, ValueError):
     """An argument cannot be right; nothing was sent. The message names it and the fix."""
@@ -83,12 +87,9 @@ class ApiConnectionError(DcsSessionsError):
             not known.
     """
 
-    def __init__(self, message: str, *, may_have_arrived: bool) -> None:
+    def __init__(self, message: str, *, may_have_arrived: bool = True) -> None:
         super().__init__(message)
         self.may_have_arrived = may_have_arrived
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.args, self.__dict__)
 
 
 class ApiTimeoutError(ApiConnectionError, TimeoutError):
@@ -112,9 +113,52 @@ class ApiError(DcsSessionsError):
         headers: Headers of the answer, names in lower case.
         body: The answer as it came. Where it or a header repeats a secret of the request, such as
             the token or the access key, `***` stands for it.
+
+    Args:
+        answer: The answer; or a message, for tests that need an error without one.
+        problem: What is wrong with the answer, unless the answer says so itself.
+        status: HTTP status of an error made from a message; by default that of the class.
+        error_code: Error code of an error made from a message.
+        request_id: ID of the request of an error made from a message.
+        retry_after: Seconds to wait of an error made from a message.
     """
 
-    def __init__(self, reply: Reply, *, problem: str | None = None) -> None:
+    status: int
+    error_code: str | None
+    error_msg: str | None
+    error_ext_msg: str | None
+    request_id: str | None
+    retry_after: float | None
+    advice: str | None
+    headers: dict[str, str]
+    body: bytes
+    _status: ClassVar[int] = 0
+
+    def __init__(
+        self,
+        answer: Reply | str,
+        *,
+        problem: str | None = None,
+        status: int | None = None,
+        error_code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        if not isinstance(answer, str):
+            self._init_from(answer, problem)
+            return
+        super().__init__(answer)
+        self.status = self._status if status is None else status
+        self.error_code = error_code
+        self.error_msg = answer
+        self.error_ext_msg = None
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.headers = {}
+        self.body = b""
+        self.advice = _ADVICE.get(error_code or "")
+
+    def _init_from(self, reply: Reply, problem: str | None) -> None:
         headers, body = _without_secrets(reply)
         code, message, details, request_id = (
             part if part is None or reply.request is None else reply.request.mask(part)
@@ -141,22 +185,25 @@ class ApiError(DcsSessionsError):
             text += f" ({advice})"
         if self.request_id is not None:
             text += f" [request {self.request_id}]"
-        super().__init__(text if reply.request is None else reply.request.mask(text))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.args, self.__dict__)
+        DcsSessionsError.__init__(self, text if reply.request is None else reply.request.mask(text))
 
 
 class BadRequestError(ApiError):
     """400: the request or the state of the instance does not allow it."""
 
+    _status = 400
+
 
 class AuthenticationError(ApiError):
     """401: the credentials are not accepted. Never tried again: five failures lock a key."""
 
+    _status = 401
+
 
 class PermissionDeniedError(ApiError):
     """403: the credentials are good, the permission is missing."""
+
+    _status = 403
 
 
 # What no other node or attempt would change.
@@ -166,13 +213,19 @@ REFUSALS: Final = (AuthenticationError, PermissionDeniedError)
 class NotFoundError(ApiError):
     """404: no such instance or job (DCS.*), or no such API at this endpoint (APIGW.0101)."""
 
+    _status = 404
+
 
 class ThrottledError(ApiError):
     """429: too many requests."""
 
+    _status = 429
+
 
 class ServerError(ApiError):
     """5xx: the service or its gateway failed."""
+
+    _status = 500
 
 
 class UnexpectedResponseError(ApiError):
@@ -184,15 +237,19 @@ class JobFailedError(DcsSessionsError):
 
     Attributes:
         job: The job as the service describes it.
+
+    Args:
+        job: The job; or a reason, for tests that need an error without one.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job | str) -> None:
+        if isinstance(job, str):
+            from dcs_sessions_api.models import Job
+
+            job = Job("unknown", "FAIL", fail_reason=job)
         reason = job.fail_reason if isinstance(job.fail_reason, str) else "no reason given"
         super().__init__(f"job {job.job_id} failed: {reason}")
         self.job = job
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.job,)
 
 
 class WaitTimeoutError(DcsSessionsError, TimeoutError):
@@ -202,14 +259,11 @@ class WaitTimeoutError(DcsSessionsError, TimeoutError):
         job_id: The job, or None when another query of the node was in the way all the time.
     """
 
-    def __init__(self, job_id: str | None, timeout: float) -> None:
+    def __init__(self, job_id: str | None, timeout: float = WAIT_SECONDS) -> None:
         what = "another query of the node" if job_id is None else f"job {job_id}"
         super().__init__(f"{what} did not end within {timeout:g} s")
         self.job_id = job_id
         self.timeout = timeout
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.job_id, self.timeout)
 
 
 class SessionListError(DcsSessionsError):

@@ -7,6 +7,7 @@ Nothing here sends anything, so the sync and the async client share all of it.
 # (The generator has no public function that builds a request without sending it.)
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
@@ -117,7 +118,7 @@ def list_sessions(
         sort=UNSET if sort is None else _text("sort", sort),
         order=UNSET if order is None else cast("models.ListClientsOrder", order),
     )
-    return _call("ListClients", project_id, kwargs, _read_session_page)
+    return _call("ListClients", project_id, kwargs, functools.partial(_read_session_page, node_id))
 
 
 def kill_sessions(
@@ -334,8 +335,13 @@ def _read_configuration_list(reply: Reply) -> models.ConfigurationList:
     return _model(reply, models.ConfigurationList.from_dict, redis_config=list)
 
 
-def _read_session_page(reply: Reply) -> models.SessionPage:
-    return _model(reply, _session_page, time=str, clients=list, count=int)
+def _read_session_page(node_id: str, reply: Reply) -> models.SessionPage:
+    def page(fields: Mapping[str, Any]) -> models.SessionPage:
+        made = models.SessionPage.from_dict({**fields, "clients": []})
+        made.clients = [_session(session, node_id) for session in fields["clients"]]
+        return made
+
+    return _model(reply, page, time=str, clients=list, count=int)
 
 
 def _read_nothing(reply: Reply) -> None:
@@ -376,19 +382,14 @@ _SESSION_FIELDS: Final = tuple(field.name for field in attrs.fields(models.Sessi
 _session_values: Final = operator.itemgetter(*_SESSION_FIELDS)
 
 
-def _session(fields: dict[str, Any]) -> models.Session:
+def _session(fields: dict[str, Any], node_id: str) -> models.Session:
     if type(fields) is not dict:
         msg = f"a session is no object but {type(fields).__name__}"
         raise TypeError(msg)
+    fields["node_id"] = node_id
     if len(fields) == len(_SESSION_FIELDS):
         try:
             return models.Session(*_session_values(fields))
         except KeyError:
             pass
     return models.Session.from_dict(fields)
-
-
-def _session_page(fields: Mapping[str, Any]) -> models.SessionPage:
-    page = models.SessionPage.from_dict({**fields, "clients": []})
-    page.clients = [_session(session) for session in fields["clients"]]
-    return page

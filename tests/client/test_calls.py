@@ -37,7 +37,7 @@ def test_list_sessions(both: Both, server: ScriptedServer) -> None:
         "i", "n", offset=3, limit=1, addr="1.2.3.4:5 &x", sort="idle", order="asc"
     )
     assert found.count == 7
-    assert found.clients[0].to_dict() == ROW
+    assert found.clients[0].to_dict() == {**ROW, "node_id": "n"}
     (request,) = server.received
     assert (request.method, request.path) == ("GET", "/v2/a-project/instances/i/clients")
     assert request.query == {
@@ -137,7 +137,7 @@ def test_a_session_keeps_what_is_missing_null_and_unknown(
 ) -> None:
     server.steps = [answer(200, page(row))]
     (session,) = both(endpoint=server.endpoint).list_sessions("i", "n").clients
-    assert session.to_dict() == row
+    assert session.to_dict() == {**row, "node_id": "n"}
 
 
 def test_the_ends_of_what_list_sessions_takes(both: Both, server: ScriptedServer) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import gzip
 import logging
 import pickle
 import tracemalloc
 from email.utils import formatdate
 from time import time
+from typing import Any
 
 import pytest
 
 import dcs_sessions
-from dcs_sessions import ApiConnectionError, ApiError, UnexpectedResponseError
+from dcs_sessions import ApiConnectionError, ApiError, TokenAuth, UnexpectedResponseError
 from dcs_sessions._transports._exchange import decode_body
 from dcs_sessions._wire import Request
 from support.both import Both
@@ -386,3 +388,38 @@ def test_refused_signatures_say_how_wrong_the_clock_is(
         client.get_job("j")
     assert caught.value.advice == advice
     assert len(server.received) == 1, "each refused signature counts towards a lock"
+
+
+ERRORS = [
+    kind
+    for name in dcs_sessions.__all__
+    if isinstance(kind := getattr(dcs_sessions, name), type) and issubclass(kind, Exception)
+]
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_every_error_can_be_made_for_a_test(kind: Any) -> None:
+    error = kind("it broke")
+    assert "it broke" in str(error)
+    for again in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+        assert type(again) is kind
+        assert str(again) == str(error)
+        assert again.__dict__ == error.__dict__
+
+
+def test_an_error_made_for_a_test_has_what_is_given() -> None:
+    error = dcs_sessions.ThrottledError("slow down", error_code="APIGW.0308", retry_after=3.0)
+    assert (error.status, error.error_code, error.retry_after) == (429, "APIGW.0308", 3.0)
+    assert (error.error_msg, error.headers, error.body) == ("slow down", {}, b"")
+    assert error.advice is not None
+    assert dcs_sessions.ServerError("busy", status=503, request_id="r").status == 503
+    assert dcs_sessions.NotFoundError("x").status == 404
+
+
+def test_a_pickled_client_says_what_to_do_instead(both: Both) -> None:
+    client = both.cls(endpoint="https://dcs.example", project_id="p", auth=TokenAuth("t"))
+    for thing in (client, client.raw):
+        for duplicate in (copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError, match="make one in each process"):
+                duplicate(thing)
+    assert copy.copy(client).raw is not None

@@ -34,7 +34,7 @@ def test_every_name_is_there_and_documented() -> None:
 
 def test_a_name_that_is_not_there() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        dcs_sessions.nothing  # noqa: B018
+        getattr(dcs_sessions, "nothing")  # noqa: B009 - type checkers find the name, too
 
 
 @pytest.mark.parametrize(

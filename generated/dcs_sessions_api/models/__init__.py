@@ -8,8 +8,6 @@ import importlib
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from .configuration import Configuration
     from .configuration_list import ConfigurationList
     from .error_body import ErrorBody
@@ -75,9 +73,12 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> "Any":
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name], __name__), name)
-    globals()[name] = value
-    return value
+# Hidden from type checkers, which would take every misspelt name for one of a model.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str):
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(_HOMES[name], __name__), name)
+        globals()[name] = value
+        return value

@@ -1,18 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..types import UNSET, Unset
+from ..types import UNSET, Model, Unset
 
 T = TypeVar("T", bound="Configuration")
 
 
 @_attrs_define
-class Configuration:
+class Configuration(Model):
     """A configuration parameter of an instance. All values are strings."""
 
     param_id: str | Unset = UNSET
@@ -30,6 +30,16 @@ class Configuration:
     description: str | Unset = UNSET
     """ Description of the parameter. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    _names: ClassVar[Mapping[str, str]] = {
+        "param_id": "param_id",
+        "param_name": "param_name",
+        "param_value": "param_value",
+        "default_value": "default_value",
+        "value_range": "value_range",
+        "value_type": "value_type",
+        "description": "description",
+    }
 
     def to_dict(self) -> dict[str, Any]:
         param_id = self.param_id
@@ -95,19 +105,3 @@ class Configuration:
 
         configuration.additional_properties = d
         return configuration
-
-    @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
-
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties

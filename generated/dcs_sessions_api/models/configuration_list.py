@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    TypeVar,
+)
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..types import UNSET, Unset
+from ..types import UNSET, Model, Unset, utc
 
 if TYPE_CHECKING:
     from ..models.configuration import Configuration
@@ -16,7 +22,7 @@ T = TypeVar("T", bound="ConfigurationList")
 
 
 @_attrs_define
-class ConfigurationList:
+class ConfigurationList(Model):
     """The configuration parameters of an instance."""
 
     redis_config: list[Configuration]
@@ -30,6 +36,14 @@ class ConfigurationList:
     config_time: str | Unset = UNSET
     """ When the configuration was last changed. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    _names: ClassVar[Mapping[str, str]] = {
+        "redis_config": "redis_config",
+        "instance_id": "instance_id",
+        "status": "status",
+        "config_status": "config_status",
+        "config_time": "config_time",
+    }
 
     def to_dict(self) -> dict[str, Any]:
         redis_config = []
@@ -95,17 +109,6 @@ class ConfigurationList:
         return configuration_list
 
     @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
-
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+    def config_time_utc(self) -> datetime.datetime | None:
+        """Return `config_time` as a time in UTC, or None where it is none."""
+        return utc(self.config_time)

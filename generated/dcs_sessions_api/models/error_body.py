@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import (
+    Any,
+    ClassVar,
+    TypeVar,
+    cast,
+)
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..types import UNSET, Unset
+from ..types import UNSET, Model, Unset
 
 T = TypeVar("T", bound="ErrorBody")
 
 
 @_attrs_define
-class ErrorBody:
+class ErrorBody(Model):
     """Why a request was refused. Go by the code, not by the status: the same status has many causes."""
 
     error_code: str
@@ -24,6 +29,13 @@ class ErrorBody:
     request_id: str | Unset = UNSET
     """ ID of the request, to be named when asking the vendor about it. The gateway sends it. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    _names: ClassVar[Mapping[str, str]] = {
+        "error_code": "error_code",
+        "error_msg": "error_msg",
+        "error_ext_msg": "error_ext_msg",
+        "request_id": "request_id",
+    }
 
     def to_dict(self) -> dict[str, Any]:
         error_code = self.error_code
@@ -80,19 +92,3 @@ class ErrorBody:
 
         error_body.additional_properties = d
         return error_body
-
-    @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
-
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties

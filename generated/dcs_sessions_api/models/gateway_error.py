@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
+
+from ..types import Model
 
 T = TypeVar("T", bound="GatewayError")
 
 
 @_attrs_define
-class GatewayError:
+class GatewayError(Model):
     """Why the gateway in front of the service refused a request."""
 
     error_code: str
@@ -20,6 +22,12 @@ class GatewayError:
     request_id: str
     """ ID of the request, to be named when asking the vendor about it. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    _names: ClassVar[Mapping[str, str]] = {
+        "error_code": "error_code",
+        "error_msg": "error_msg",
+        "request_id": "request_id",
+    }
 
     def to_dict(self) -> dict[str, Any]:
         error_code = self.error_code
@@ -57,19 +65,3 @@ class GatewayError:
 
         gateway_error.additional_properties = d
         return gateway_error
-
-    @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
-
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    TypeVar,
+)
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..types import UNSET, Unset
+from ..types import UNSET, Model, Unset
 
 if TYPE_CHECKING:
     from ..models.listed_instance import ListedInstance
@@ -16,7 +21,7 @@ T = TypeVar("T", bound="InstanceList")
 
 
 @_attrs_define
-class InstanceList:
+class InstanceList(Model):
     """One page of the instances of a project."""
 
     instances: list[ListedInstance]
@@ -25,6 +30,11 @@ class InstanceList:
     """ Number of instances. The vendor does not say whether of the page or of the project, so read pages until one
     is empty. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    _names: ClassVar[Mapping[str, str]] = {
+        "instances": "instances",
+        "instance_num": "instance_num",
+    }
 
     def to_dict(self) -> dict[str, Any]:
         instances = []
@@ -67,19 +77,3 @@ class InstanceList:
 
         instance_list.additional_properties = d
         return instance_list
-
-    @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
-
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties

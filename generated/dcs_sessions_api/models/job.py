@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import (
+    Any,
+    ClassVar,
+    TypeVar,
+    cast,
+)
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..types import UNSET, Unset
+from ..types import UNSET, Model, Unset, utc
 
 T = TypeVar("T", bound="Job")
 
 
 @_attrs_define
-class Job:
+class Job(Model):
     """State of a job."""
 
     job_id: str
@@ -30,6 +36,15 @@ class Job:
     fail_reason: None | str | Unset = UNSET
     """ Why the job failed, or null. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    _names: ClassVar[Mapping[str, str]] = {
+        "job_id": "job_id",
+        "status": "status",
+        "job_type": "job_type",
+        "begin_time": "begin_time",
+        "end_time": "end_time",
+        "fail_reason": "fail_reason",
+    }
 
     def to_dict(self) -> dict[str, Any]:
         job_id = self.job_id
@@ -113,17 +128,11 @@ class Job:
         return job
 
     @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
+    def begin_time_utc(self) -> datetime.datetime | None:
+        """Return `begin_time` as a time in UTC, or None where it is none."""
+        return utc(self.begin_time)
 
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+    @property
+    def end_time_utc(self) -> datetime.datetime | None:
+        """Return `end_time` as a time in UTC, or None where it is none."""
+        return utc(self.end_time)

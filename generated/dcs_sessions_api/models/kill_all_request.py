@@ -1,18 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..types import UNSET, Unset
+from ..types import UNSET, Model, Unset
 
 T = TypeVar("T", bound="KillAllRequest")
 
 
 @_attrs_define
-class KillAllRequest:
+class KillAllRequest(Model):
     """Which node to end all sessions of. Either `node_id` is given or `kill_all_nodes` is true."""
 
     node_id: str | Unset = UNSET
@@ -21,6 +21,11 @@ class KillAllRequest:
     """ Whether to end the sessions of every node of the instance. True leaves `node_id` without effect; false ends
     those of the given node alone. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    _names: ClassVar[Mapping[str, str]] = {
+        "node_id": "node_id",
+        "kill_all_nodes": "kill_all_nodes",
+    }
 
     def to_dict(self) -> dict[str, Any]:
         node_id = self.node_id
@@ -51,19 +56,3 @@ class KillAllRequest:
 
         kill_all_request.additional_properties = d
         return kill_all_request
-
-    @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
-
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties

@@ -1,21 +1,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
+
+from ..types import Model
 
 T = TypeVar("T", bound="KillAllStarted")
 
 
 @_attrs_define
-class KillAllStarted:
+class KillAllStarted(Model):
     """Ending the sessions has started."""
 
     job_id: str
     """ ID of the job that ends the sessions. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    _names: ClassVar[Mapping[str, str]] = {
+        "job_id": "job_id",
+    }
 
     def to_dict(self) -> dict[str, Any]:
         job_id = self.job_id
@@ -41,19 +47,3 @@ class KillAllStarted:
 
         kill_all_started.additional_properties = d
         return kill_all_started
-
-    @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
-
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties

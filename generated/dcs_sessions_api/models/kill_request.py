@@ -1,16 +1,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import (
+    Any,
+    ClassVar,
+    TypeVar,
+    cast,
+)
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
+
+from ..types import Model
 
 T = TypeVar("T", bound="KillRequest")
 
 
 @_attrs_define
-class KillRequest:
+class KillRequest(Model):
     """Which sessions of which node to end."""
 
     node_id: str
@@ -18,6 +25,11 @@ class KillRequest:
     client_addrs: list[str]
     """ Addresses of the sessions to end, each the `peer` of a listed session. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    _names: ClassVar[Mapping[str, str]] = {
+        "node_id": "node_id",
+        "client_addrs": "client_addrs",
+    }
 
     def to_dict(self) -> dict[str, Any]:
         node_id = self.node_id
@@ -49,19 +61,3 @@ class KillRequest:
 
         kill_request.additional_properties = d
         return kill_request
-
-    @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
-
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties

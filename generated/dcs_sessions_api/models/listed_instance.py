@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import (
+    Any,
+    ClassVar,
+    TypeVar,
+    cast,
+)
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..types import UNSET, Unset
+from ..types import UNSET, Model, Unset, utc
 
 T = TypeVar("T", bound="ListedInstance")
 
 
 @_attrs_define
-class ListedInstance:
+class ListedInstance(Model):
     """An instance as ListInstances returns it. Only its ID is sure to be there. Further fields, such as those of the
     network, are not described here.
 
@@ -54,6 +60,26 @@ class ListedInstance:
     created_at: str | Unset = UNSET
     """ When the instance was created. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    _names: ClassVar[Mapping[str, str]] = {
+        "instance_id": "instance_id",
+        "name": "name",
+        "description": "description",
+        "engine": "engine",
+        "engine_version": "engine_version",
+        "spec_code": "spec_code",
+        "status": "status",
+        "sub_status": "sub_status",
+        "ip": "ip",
+        "port": "port",
+        "domain_name": "domain_name",
+        "readonly_domain_name": "readonly_domain_name",
+        "capacity": "capacity",
+        "capacity_minor": "capacity_minor",
+        "max_memory": "max_memory",
+        "used_memory": "used_memory",
+        "created_at": "created_at",
+    }
 
     def to_dict(self) -> dict[str, Any]:
         instance_id = self.instance_id
@@ -217,17 +243,6 @@ class ListedInstance:
         return listed_instance
 
     @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
-
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+    def created_at_utc(self) -> datetime.datetime | None:
+        """Return `created_at` as a time in UTC, or None where it is none."""
+        return utc(self.created_at)

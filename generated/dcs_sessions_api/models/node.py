@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    TypeVar,
+    cast,
+)
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..types import UNSET, Unset
+from ..types import UNSET, Model, Unset
 
 if TYPE_CHECKING:
     from ..models.node_dimension import NodeDimension
@@ -16,7 +22,7 @@ T = TypeVar("T", bound="Node")
 
 
 @_attrs_define
-class Node:
+class Node(Model):
     """A node of an instance. Only its ID is sure to be there."""
 
     node_id: str
@@ -53,6 +59,25 @@ class Node:
     dimensions: list[NodeDimension] | Unset = UNSET
     """ What the monitoring service (Cloud Eye) calls this node. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    _names: ClassVar[Mapping[str, str]] = {
+        "node_id": "node_id",
+        "logical_node_id": "logical_node_id",
+        "name": "name",
+        "status": "status",
+        "az_code": "az_code",
+        "node_role": "node_role",
+        "node_type": "node_type",
+        "node_ip": "node_ip",
+        "node_port": "node_port",
+        "priority_weight": "priority_weight",
+        "is_access": "is_access",
+        "is_remove_ip": "is_remove_ip",
+        "group_id": "group_id",
+        "group_name": "group_name",
+        "replication_id": "replication_id",
+        "dimensions": "dimensions",
+    }
 
     def to_dict(self) -> dict[str, Any]:
         node_id = self.node_id
@@ -208,19 +233,3 @@ class Node:
 
         node.additional_properties = d
         return node
-
-    @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
-
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties

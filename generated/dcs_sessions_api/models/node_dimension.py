@@ -1,18 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..types import UNSET, Unset
+from ..types import UNSET, Model, Unset
 
 T = TypeVar("T", bound="NodeDimension")
 
 
 @_attrs_define
-class NodeDimension:
+class NodeDimension(Model):
     """A monitoring dimension of a node."""
 
     name: str | Unset = UNSET
@@ -20,6 +20,11 @@ class NodeDimension:
     value: str | Unset = UNSET
     """ ID of the monitored object. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    _names: ClassVar[Mapping[str, str]] = {
+        "name": "name",
+        "value": "value",
+    }
 
     def to_dict(self) -> dict[str, Any]:
         name = self.name
@@ -50,19 +55,3 @@ class NodeDimension:
 
         node_dimension.additional_properties = d
         return node_dimension
-
-    @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
-
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties

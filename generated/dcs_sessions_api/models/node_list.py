@@ -1,10 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    TypeVar,
+)
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
+
+from ..types import Model
 
 if TYPE_CHECKING:
     from ..models.node import Node
@@ -14,7 +21,7 @@ T = TypeVar("T", bound="NodeList")
 
 
 @_attrs_define
-class NodeList:
+class NodeList(Model):
     """The nodes of an instance."""
 
     instance_id: str
@@ -24,6 +31,12 @@ class NodeList:
     nodes: list[Node]
     """ The nodes. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    _names: ClassVar[Mapping[str, str]] = {
+        "instance_id": "instance_id",
+        "total": "total",
+        "nodes": "nodes",
+    }
 
     def to_dict(self) -> dict[str, Any]:
         instance_id = self.instance_id
@@ -71,19 +84,3 @@ class NodeList:
 
         node_list.additional_properties = d
         return node_list
-
-    @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
-
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties

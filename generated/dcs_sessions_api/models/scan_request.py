@@ -1,18 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..types import UNSET, Unset
+from ..types import UNSET, Model, Unset
 
 T = TypeVar("T", bound="ScanRequest")
 
 
 @_attrs_define
-class ScanRequest:
+class ScanRequest(Model):
     """Which node to query, and whether a saved list will do."""
 
     node_id: str
@@ -22,6 +22,11 @@ class ScanRequest:
     """ Whether to query the sessions again and save the list. True queries again and saves the new list; false does
     not query again where a list is saved. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    _names: ClassVar[Mapping[str, str]] = {
+        "node_id": "node_id",
+        "clean_cache": "clean_cache",
+    }
 
     def to_dict(self) -> dict[str, Any]:
         node_id = self.node_id
@@ -54,19 +59,3 @@ class ScanRequest:
 
         scan_request.additional_properties = d
         return scan_request
-
-    @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
-
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties

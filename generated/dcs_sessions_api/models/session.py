@@ -1,18 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..types import UNSET, Unset
+from ..types import UNSET, Model, Unset
 
 T = TypeVar("T", bound="Session")
 
 
 @_attrs_define
-class Session:
+class Session(Model):
     """A client session of a node, much as the CLIENT LIST command of Redis shows it. Any field may be missing, and more
     may be there.
 
@@ -61,7 +61,34 @@ class Session:
     HangUpClients takes. The vendor does not say what it is on instances with proxies. """
     user: str | Unset = UNSET
     """ User that the client has authenticated as. """
+    node_id: str | Unset = UNSET
+    """ ID of the node that the session is on. The service does not send it. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    _names: ClassVar[Mapping[str, str]] = {
+        "id": "id",
+        "addr": "addr",
+        "fd": "fd",
+        "name": "name",
+        "cmd": "cmd",
+        "age": "age",
+        "idle": "idle",
+        "db": "db",
+        "flags": "flags",
+        "sub": "sub",
+        "psub": "psub",
+        "multi": "multi",
+        "qbuf": "qbuf",
+        "qbuf_free": "qbuf_free",
+        "obl": "obl",
+        "oll": "oll",
+        "omem": "omem",
+        "events": "events",
+        "network": "network",
+        "peer": "peer",
+        "user": "user",
+        "node_id": "node_id",
+    }
 
     def to_dict(self) -> dict[str, Any]:
         id = self.id
@@ -105,6 +132,8 @@ class Session:
         peer = self.peer
 
         user = self.user
+
+        node_id = self.node_id
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -151,6 +180,8 @@ class Session:
             field_dict["peer"] = peer
         if user is not UNSET:
             field_dict["user"] = user
+        if node_id is not UNSET:
+            field_dict["node_id"] = node_id
 
         return field_dict
 
@@ -199,6 +230,8 @@ class Session:
 
         user = d.pop("user", UNSET)
 
+        node_id = d.pop("node_id", UNSET)
+
         session = cls(
             id=id,
             addr=addr,
@@ -221,23 +254,8 @@ class Session:
             network=network,
             peer=peer,
             user=user,
+            node_id=node_id,
         )
 
         session.additional_properties = d
         return session
-
-    @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
-
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    TypeVar,
+)
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
+
+from ..types import Model, utc
 
 if TYPE_CHECKING:
     from ..models.session import Session
@@ -14,7 +22,7 @@ T = TypeVar("T", bound="SessionPage")
 
 
 @_attrs_define
-class SessionPage:
+class SessionPage(Model):
     """One page of the saved list of sessions of a node."""
 
     time: str
@@ -25,6 +33,12 @@ class SessionPage:
     count: int
     """ Total number of sessions, on all pages. The vendor does not say whether a filter changes it. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    _names: ClassVar[Mapping[str, str]] = {
+        "time": "time",
+        "clients": "clients",
+        "count": "count",
+    }
 
     def to_dict(self) -> dict[str, Any]:
         time = self.time
@@ -74,17 +88,6 @@ class SessionPage:
         return session_page
 
     @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
-
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
+    def time_utc(self) -> datetime.datetime | None:
+        """Return `time` as a time in UTC, or None where it is none."""
+        return utc(self.time)

@@ -11,7 +11,7 @@ import math
 import platform
 import time
 import weakref
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, NoReturn, Self, TypeVar
 
 import attrs
 
@@ -82,6 +82,10 @@ class AsyncSender:
     projects: dict[str, str] = attrs.field(factory=dict[str, str])
     pace: Pace = attrs.field(factory=Pace)
     accepted: _Accepted = attrs.field(factory=lambda: _Accepted())
+
+    def __getstate__(self) -> NoReturn:
+        """Raise `TypeError`: connections belong to the process that opened them."""
+        raise TypeError("a client cannot be pickled: make one in each process")
 
     def with_options(self, options: Options) -> Self:
         """Return a copy with other options."""

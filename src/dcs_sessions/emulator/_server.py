@@ -186,13 +186,13 @@ class Emulator:
         self.instance_name = instance_name
         self.node_ids: tuple[str, ...] = tuple(self._specs[0].node_ids or ())
         self.redis_urls: tuple[str, ...] = tuple(redis)
-        self.token = self._credentials.token
-        self.readonly_token = self._credentials.readonly_token
-        self.noaccess_token = self._credentials.noaccess_token
-        self.ak = self._credentials.ak
-        self.sk = self._credentials.sk
-        self.endpoint = ""
-        self.seed = secrets.randbelow(2**32) if seed is None else seed
+        self.token: str = self._credentials.token
+        self.readonly_token: str = self._credentials.readonly_token
+        self.noaccess_token: str = self._credentials.noaccess_token
+        self.ak: str = self._credentials.ak
+        self.sk: str = self._credentials.sk
+        self.endpoint: str = ""
+        self.seed: int = secrets.randbelow(2**32) if seed is None else seed
 
         self._host = host
         self._port = port
