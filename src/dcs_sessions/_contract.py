@@ -19,6 +19,16 @@ def contract_text() -> str:
         return file.read()
 
 
+@functools.cache
+def contract_json() -> str:
+    """Return the document as JSON. A second file would be kept in step by nothing."""
+    import json
+
+    import yaml
+
+    return json.dumps(yaml.safe_load(contract_text()), indent=2, ensure_ascii=False) + "\n"
+
+
 def regions() -> list[str]:
     """Return the IDs of the regions that have the service, in the order of the document."""
     lines = iter(contract_text().splitlines())

@@ -25,7 +25,7 @@ from dcs_sessions.emulator import (
     Emulator,
     node_id,
 )
-from dcs_sessions.emulator._auth import Caller, KeyLock, Throttle, _explanation
+from dcs_sessions.emulator._auth import Caller, KeyLock, Throttle, _explanation, _warn
 from dcs_sessions.emulator._errors import ApiError
 
 if TYPE_CHECKING:
@@ -373,3 +373,16 @@ def test_a_throttle_opens_again() -> None:
     throttle = Throttle(1, 1)
     throttle._windows["token"] = (-1000.0, 5)
     throttle.count(Caller("token"))
+
+
+def test_token_in_a_second_header_is_taken_with_a_warning(
+    fresh: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    _warn.cache_clear()
+    headers = {"X-Auth-Token": fresh.token, "Authorization": fresh.token}
+    url = f"{fresh.endpoint}/v2/{fresh.project_id}/instances"
+    for _ in range(2):
+        assert httpx.get(url, headers=headers, trust_env=False).status_code == 200
+    (record,) = [r for r in caplog.records if r.name == "dcs_sessions.emulator._auth"]
+    assert "in the header authorization;" in record.getMessage()
+    assert fresh.token not in record.getMessage()

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +16,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
+from dcs_sessions import _signing
 from dcs_sessions._cli.emulator import emulator as command
 from dcs_sessions.emulator import TOKEN, Fault
 from dcs_sessions.emulator._faults import Faults
@@ -209,6 +211,26 @@ def test_loose_permissions_of_credentials_are_told(tmp_path: Path, start: Start)
     process = start("--credentials", str(logins))
     process.facts()
     assert "can be read by others" in process.end(signal.SIGTERM)[2]
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_debug_shows_what_was_to_be_signed_and_never_a_key(start: Start, debug: bool) -> None:
+    process = start(*["--debug"] * debug)
+    facts = process.facts()
+    path = f"/v2/{facts['project_id']}/instances/{facts['instance_id']}/clients/"
+    login = _signing.Authorization(facts["ak"], ("host", "x-sdk-date"), "0" * 64)
+    headers = {
+        "Authorization": str(login),
+        "X-Sdk-Date": datetime.now(UTC).strftime(_signing.DATE_FORMAT),
+    }
+    url = f"{facts['endpoint']}{path[:-1]}?offset=0&limit=5"
+    assert httpx.get(url, headers=headers, trust_env=False).status_code == 401
+    _, _, err = process.end(signal.SIGTERM)
+    shown = [line.partition(": ")[2] for line in err.splitlines() if "emulator._auth: " in line]
+    expected = ["refused signature; the canonical request is", "GET", path, "limit=5&offset=0"]
+    assert shown[:4] == (expected if debug else [])
+    for secret in ("sk", "temporary_sk", "token", "security_token"):
+        assert facts[secret] not in err
 
 
 def test_faults_are_shown_with_their_seed(start: Start) -> None:

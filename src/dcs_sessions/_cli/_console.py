@@ -26,20 +26,24 @@ class CommonOption(click.Option):
 
 def output_options(command: F) -> F:
     """Add --quiet and --debug, accepted before or after the command name."""
-    for name, key, what in (
-        (("--debug",), _DEBUG, "Show requests, and the traceback of an error, on stderr."),
-        (("-q", "--quiet"), _QUIET, "Print only errors on stderr."),
-    ):
-        option = click.option(
-            *name,
-            cls=CommonOption,
-            is_flag=True,
-            expose_value=False,
-            callback=_remember(key),
-            help=what,
-        )
-        command = option(command)
-    return command
+    command = debug_option("Show requests, and the traceback of an error, on stderr.")(command)
+    return _flag("-q", "--quiet", key=_QUIET, what="Print only errors on stderr.")(command)
+
+
+def debug_option(what: str) -> Callable[[F], F]:
+    """Return a decorator that adds --debug, accepted before or after the command name."""
+    return _flag("--debug", key=_DEBUG, what=what)
+
+
+def _flag(*names: str, key: str, what: str) -> Callable[[F], F]:
+    return click.option(
+        *names,
+        cls=CommonOption,
+        is_flag=True,
+        expose_value=False,
+        callback=_remember(key),
+        help=what,
+    )
 
 
 def _remember(key: str) -> Callable[[click.Context, click.Parameter, bool], None]:

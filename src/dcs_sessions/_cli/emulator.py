@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from dcs_sessions._cli._console import debug_option
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -145,6 +147,7 @@ def _rate_limit(
     help="Write addresses, ids and logins to this JSON file once it serves; it is removed in the "
     "end.",
 )
+@debug_option("Show on stderr what was to be signed, for each refused signature.")
 def emulator(
     credentials: Path | None,
     ready_file: Path | None,

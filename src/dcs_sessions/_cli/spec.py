@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
 
 from dcs_sessions._cli._connection import Command
 from dcs_sessions._cli._console import output_options, reader_may_leave
-from dcs_sessions._contract import contract_text
+from dcs_sessions._contract import contract_json, contract_text
 
 
 @click.command("spec", cls=Command)
@@ -29,10 +28,6 @@ def spec(form: str) -> None:
     Example:
       dcs-sessions spec --format json > openapi.json
     """  # noqa: D301 - click wants the character
-    text = contract_text()
-    if form == "json":
-        import yaml
-
-        text = json.dumps(yaml.safe_load(text), indent=2, ensure_ascii=False) + "\n"
+    text = contract_json() if form == "json" else contract_text()
     with reader_may_leave():
         sys.stdout.write(text)

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from dcs_sessions.emulator import _contract as contract
 from dcs_sessions.emulator._auth import Caller, Credentials, KeyLock, Throttle, authenticate
 from dcs_sessions.emulator._errors import ApiError
 from dcs_sessions.emulator._faults import Faults, Nothing, answer
@@ -359,6 +360,8 @@ class App:
         path = request.scope["raw_path"].decode("latin-1")
         if path == "/" and request.method == "GET" and _PAGE.exists():
             return FileResponse(_PAGE, headers={"Content-Security-Policy": _PAGE_POLICY})
+        if path in contract.PATHS:
+            return await contract.answer(request)
         operations, ids = _route(path)
         operation = operations.get(request.method)
         if operation is None:

@@ -6,6 +6,7 @@ and the API Request Signing Guide, https://support.huaweicloud.com/intl/en-us/de
 
 from __future__ import annotations
 
+import functools
 import hmac
 import logging
 import re
@@ -130,11 +131,24 @@ def authenticate(
     """
     token = request.headers.get("X-Auth-Token")
     if token:
+        for name, value in request.headers.items():
+            if name != "x-auth-token" and token in value:
+                _warn(name)
         return _by_token(token, credentials)
     authorization = request.headers.get("Authorization")
     if authorization:
         return _by_signature(authorization, request, target, body, credentials, lock)
     raise ApiError("DCS.1003")
+
+
+@functools.cache
+def _warn(name: str) -> None:
+    """Warn once of a client that sends its token where the service does not look for it."""
+    _log.warning(
+        "a client also sends its token in the header %s; generators make such clients of "
+        "openapi.yaml, and not of openapi.clients.yaml",
+        name,
+    )
 
 
 def _by_token(token: str, credentials: Credentials) -> Caller:
@@ -219,15 +233,17 @@ def _refusal(
 def _explanation(
     request: Request, target: str, body: bytes, signed: dict[str, str]
 ) -> dict[str, str]:
-    """Return a header with the text that was to be signed, for a caller on this machine.
+    """Return a header with the canonical request, for a caller on this machine, and log it.
 
-    A signer that is being written can compare it with its own. It contains no key.
+    Whoever writes a signer can compare it with their own. It contains no key.
     """
-    if request.client is None or not ip_address(request.client.host).is_loopback:
-        return {}
     shown = signed | dict.fromkeys(signed.keys() & _SECRET_HEADERS, "***")
     text = _signing.canonical_request(request.method, target, shown, body)
-    _log.debug("refused signature; the canonical request is %r", text)
+    _log.debug("refused signature; the canonical request is")
+    for line in text.split("\n"):
+        _log.debug("%s", line)
+    if request.client is None or not ip_address(request.client.host).is_loopback:
+        return {}
     return {"X-Canonical-Request": quote(text.encode("utf-8", "surrogateescape"), safe=" /:;=&,*")}
 
 

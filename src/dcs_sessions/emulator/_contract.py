@@ -1,0 +1,43 @@
+"""The contract as a file, where people and their tools look for it. Nothing here goes by it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from dcs_sessions._contract import contract_json, contract_text
+from dcs_sessions.emulator._errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.requests import Request
+
+PATHS: Mapping[str, tuple[Callable[[], str], str]] = {
+    "/openapi.yaml": (contract_text, "application/yaml"),
+    "/openapi.json": (contract_json, "application/json"),
+}
+"""Each file, by its path: its text and its media type."""
+
+
+async def answer(request: Request) -> Response:
+    """Answer a request for one of the files, to anybody.
+
+    Raises:
+        ApiError: DCS.5001 for a method other than GET and HEAD.
+    """
+    if request.method not in ("GET", "HEAD"):
+        raise ApiError("DCS.5001", headers={"Allow": "GET, HEAD"})
+    text, media_type = PATHS[request.url.path]
+    # To make JSON of it takes as long as many requests.
+    content = (await asyncio.to_thread(text)).encode()
+    etag = f'"{hashlib.sha256(content).hexdigest()}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    known = request.headers.get("If-None-Match", "")
+    if known.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
+        return Response(status_code=304, headers=headers)
+    # The server leaves out the body for HEAD.
+    return Response(content, headers={**headers, "Content-Type": media_type})
