@@ -17,6 +17,8 @@ from support.scripted import Received, ScriptedServer, Step, answer
 
 KILLED = b"HTTP/1.1 204 No Content\r\n\r\n"
 OTHER_JOB = b'HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n{"job_id": "other", "status": "SUCCESS"}'
+# A broken answer is asked for again, which takes no longer than it has to.
+AT_ONCE = dcs_sessions.Retry(wait_initial=0.001, wait_jitter=0)
 REFUSED = answer(403, {"error_code": "DCS.2003", "error_msg": "no"})
 
 
@@ -55,7 +57,7 @@ def test_next_call_gets_its_own_answer(
     both: Both, server: ScriptedServer, seconds: float | None, raw: bytes
 ) -> None:
     server.steps = [with_leftovers(raw, seconds)]
-    client = both(endpoint=server.endpoint)
+    client = both(endpoint=server.endpoint, retry=AT_ONCE)
     for number in range(4):
         # With bytes that are no HTTP right behind it, an answer may count as broken.
         with contextlib.suppress(dcs_sessions.ApiConnectionError):
@@ -76,7 +78,7 @@ def test_kill_never_takes_what_was_left_over(
     both: Both, server: ScriptedServer, raw: bytes, seconds: float | None
 ) -> None:
     server.steps = [with_leftovers(raw, seconds)]
-    client = both(endpoint=server.endpoint)
+    client = both(endpoint=server.endpoint, retry=AT_ONCE)
     with contextlib.suppress(dcs_sessions.ApiConnectionError):
         assert client.get_job("j").job_id == "j"
     with pytest.raises(dcs_sessions.PermissionDeniedError):
@@ -93,7 +95,7 @@ def test_calls_that_end_sessions_open_a_connection_of_their_own(both: Both) -> N
         (answer(204) if request.method == "POST" else job)(connection, request)
 
     with ScriptedServer([step]) as server:
-        client = both(endpoint=server.endpoint)
+        client = both(endpoint=server.endpoint, retry=AT_ONCE)
         for _ in range(3):
             client.get_job("j")
         assert len(connections) == 1

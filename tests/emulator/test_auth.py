@@ -52,7 +52,7 @@ def error(response: httpx.Response) -> tuple[int, str]:
 
 
 def ask(dcs: Emulator, method: str, target: str, **arguments: Any) -> httpx.Response:
-    return httpx.request(method, dcs.endpoint + target, trust_env=False, **arguments)
+    return httpx.request(method, dcs.endpoint + target, trust_env=False, verify=False, **arguments)
 
 
 @every_operation

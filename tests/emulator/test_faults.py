@@ -226,9 +226,10 @@ def test_the_client_gets_through_faults(make_dcs: MakeDcs) -> None:
         nodes=2,
         seed=7,
         faults=[
-            Fault(status=503, probability=0.2),
-            Fault(drop="before", probability=0.1),
-            Fault(status=429, probability=0.2),
+            Fault(status=503, probability=0.3),
+            Fault(drop="before", probability=0.2),
+            # After each of these, the client waits for a second at least.
+            Fault(status=429, probability=0.05),
         ],
     )
     with dcs_sessions.Client(

@@ -247,6 +247,7 @@ def test_a_caller_without_rights_sees_no_instance(several: Emulator) -> None:
             f"{several.endpoint}/v2/{several.project_id}/instances{path}",
             headers={"X-Auth-Token": several.noaccess_token},
             trust_env=False,
+            verify=False,
         )
         assert response.status_code == 403
 

@@ -98,7 +98,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def nodes(facts: dict[str, Any]) -> httpx.Response:
     path = f"/v2/{facts['project_id']}/instances/{facts['instance_id']}/logical-nodes"
     headers = {"X-Auth-Token": facts["token"]}
-    return httpx.get(facts["endpoint"] + path, headers=headers, trust_env=False)
+    return httpx.get(facts["endpoint"] + path, headers=headers, trust_env=False, verify=False)
 
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -143,7 +143,7 @@ def test_other_host_names_are_allowed_by_option(start: Start) -> None:
     process = start("--allowed-host", "dcs.test")
     endpoint = process.facts()["endpoint"]
     found = [
-        httpx.get(endpoint, headers={"Host": host}, trust_env=False).status_code
+        httpx.get(endpoint, headers={"Host": host}, trust_env=False, verify=False).status_code
         for host in ("dcs.test", "dcs.test:1", "evil.example")
     ]
     assert found[0] == found[1] != 400
@@ -180,7 +180,9 @@ def test_other_ids_and_logins(start: Start, tmp_path: Path) -> None:
     path = "/v2/p/instances/i/logical-nodes"
     headers = {"X-Auth-Token": "canary-1"}
     statuses = [
-        httpx.get(facts["endpoint"] + path, headers=headers, trust_env=False).status_code
+        httpx.get(
+            facts["endpoint"] + path, headers=headers, trust_env=False, verify=False
+        ).status_code
         for _ in range(6)
     ]
     assert statuses == [200] * 5 + [429]

@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 # Minimum pause between two queries.
 _REST_SECONDS = 0.1
+_SLEEP_SECONDS = 0.2
 # Errors that the next query may not have. Any other error ends the command.
 _PASSING = (ApiConnectionError, ServerError, ThrottledError, JobFailedError, WaitTimeoutError)
 _STYLES = {"+": "green", "-": "red"}
@@ -125,8 +126,11 @@ class _Pace:
 
     def wait(self) -> None:
         """Wait until the next query is due, at least for the minimum pause."""
-        due = (self._started or 0.0) + self.seconds - time.monotonic()
-        time.sleep(max(due, min(self.seconds, _REST_SECONDS)))
+        rest = time.monotonic() + min(self.seconds, _REST_SECONDS)
+        until = max((self._started or 0.0) + self.seconds, rest)
+        while (left := until - time.monotonic()) > 0:
+            # A signal that comes right before a sleep is noticed after it: so no sleep is long.
+            time.sleep(min(left, _SLEEP_SECONDS))
 
     def __str__(self) -> str:
         """Return the interval in words."""

@@ -348,7 +348,10 @@ class Emulator:
             )
             stack.push_async_callback(state.jobs.close)
             config = uvicorn.Config(
-                App(state),
+                # A factory, because uvicorn calls anything else to find out whether it is one.
+                lambda: App(state),
+                factory=True,
+                interface="asgi3",
                 http=_Protocol,
                 ws="none",
                 lifespan="off",
