@@ -1,4 +1,4 @@
-"""The OpenAPI document that this version was made from, `openapi.yaml`."""
+"""The OpenAPI document of this version, `openapi.yaml`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import os
 
 
 def contract_text() -> str:
-    """Give the document.
+    """Return the document as YAML.
 
-    It lies in the package, or at the root of the repository where that is installed in place.
+    It is in the package, or at the root of the repository for an editable install.
     """
     folder = os.path.dirname(__file__)  # noqa: PTH120 - pathlib takes longer than all of --version
     inside = os.path.join(folder, "openapi.yaml")  # noqa: PTH118
@@ -46,8 +46,8 @@ def regions() -> list[str]:
 
 @functools.cache
 def version() -> str:
-    """Give its version, which is that of the package. Looking there is what takes no time."""
+    """Return the version of the document, which is that of the package and faster to read there."""
     for line in contract_text().splitlines():
         if line.startswith("  version: "):
             return line.removeprefix("  version: ").strip()
-    raise AssertionError  # the package cannot be built without one
+    raise AssertionError  # a package without a version cannot be built

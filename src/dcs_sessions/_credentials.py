@@ -1,4 +1,4 @@
-"""Finds credentials where the vendor's SDK finds them: environment, file, server."""
+"""Discovery of credentials, as in the vendor's SDK: environment, file, server."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ PASSWORD_VARIABLES = ("DCS_SESSIONS_DOMAIN", "DCS_SESSIONS_USER", "DCS_SESSIONS_
 
 @attrs.frozen
 class FoundCredentials:
-    """Credentials, and where they are from.
+    """Credentials, and their source.
 
     Attributes:
         auth: The credentials.
-        source: Where they were found, in words for a person.
-        project_id: Project ID that stood beside them, or None.
+        source: Where they were found, for messages.
+        project_id: Project ID found with them, or None.
         project_source: Where the project ID was found, or None.
     """
 
@@ -41,14 +41,15 @@ class FoundCredentials:
 
 @without_frames
 def find_credentials() -> FoundCredentials:
-    """Take the first of: token, password, OIDC, ID token, access key, file, server or pod.
+    """Return the first of: token, password, OIDC, ID token, access key, file, server or pod.
 
     The names, and the order from OIDC on, are those of the vendor's SDK; see `docs/environment.md`.
     The SDK has neither token nor password; their variables are `DCS_SESSIONS_TOKEN`, and
     `DCS_SESSIONS_DOMAIN`, `DCS_SESSIONS_USER` and `DCS_SESSIONS_PASSWORD`.
 
     Raises:
-        ConfigurationError: A part of what belongs together is missing, or the file cannot be read.
+        ConfigurationError: Only some of the variables of one kind are set, or the file cannot be
+            read.
     """
     project_id = env(_PROJECT)
     found = _from_environment()
@@ -92,16 +93,15 @@ def _from_environment() -> tuple[Auth, str] | None:
 
 
 def _oidc() -> Auth | None:
-    """Read what the vendor calls OIDC-STS: an ID token for an agency."""
+    """Return credentials from an ID token for an agency, which the vendor calls OIDC-STS."""
     text, path = env(f"{_OIDC}_ID_TOKEN"), env(f"{_OIDC}_TOKEN_FILE")
     provider, agency = env(f"{_OIDC}_PROVIDER_URN"), env(f"{_OIDC}_AGENCY_URN")
-    # Others set one or two of these as well; the vendor's SDK takes them when all are there.
+    # Other tools set some of these as well; like the vendor's SDK, use them only if all are set.
     if provider is None or agency is None or (text is None and path is None):
         return None
     seconds = env(f"{_OIDC}_DURATION_SECONDS") or "3600"
     if not re.fullmatch("[0-9]{1,6}", seconds):
-        msg = f"{_OIDC}_DURATION_SECONDS must be a number of seconds"
-        raise ConfigurationError(msg)
+        raise ConfigurationError(f"{_OIDC}_DURATION_SECONDS must be a number of seconds")
     wanted: dict[str, object] = {
         "provider_urn": provider,
         "agency_urn": agency,
@@ -118,7 +118,7 @@ def _oidc() -> Auth | None:
 
 
 def _from_section(section: dict[str, str], path: Path) -> Auth:
-    """Read the credentials of a section. An ID token counts before a key, as in the SDK."""
+    """Return the credentials of a section. An ID token precedes a key, as in the SDK."""
     origin = section.get("iam_endpoint")
     if section.get("idp_id") and section.get("id_token_file"):
         if origin:
@@ -127,16 +127,15 @@ def _from_section(section: dict[str, str], path: Path) -> Auth:
         return IdTokenAuth(section["idp_id"], token, origin or None)
     for name in ("ak", "sk"):
         if not section.get(name):
-            msg = f"{name} is missing in {path}: a key pair has both"
-            raise ConfigurationError(msg)
+            raise ConfigurationError(f"{name} is missing in {path}: a key pair needs both")
     return AkSkAuth(section["ak"], section["sk"], section.get("security_token") or None)
 
 
 def _together(*names: str) -> list[str] | None:
-    """Read variables that are of use only together; None when none of them is set.
+    """Return variables that must be set together; None if none of them is set.
 
     Raises:
-        ConfigurationError: Some are set, and others are not.
+        ConfigurationError: Only some of them are set.
     """
     values = [env(name) for name in names]
     found = [value for value in values if value is not None]
@@ -145,18 +144,19 @@ def _together(*names: str) -> list[str] | None:
     missing = [name for name, value in zip(names, values, strict=True) if value is None]
     if missing:
         given = next(name for name in names if name not in missing)
-        msg = f"{' and '.join(missing)} is missing: {given} is of no use alone"
-        raise ConfigurationError(msg)
+        raise ConfigurationError(
+            f"{' and '.join(missing)} is missing: set it together with {given}"
+        )
     return found
 
 
 def env(name: str) -> str | None:
-    """Return a variable of the environment, or None when it is not set or blank."""
+    """Return an environment variable, or None if it is unset or blank."""
     return os.environ.get(name, "").strip() or None
 
 
 def _read_section(path: Path) -> dict[str, str]:
-    """Read the section of regional services. No message quotes the file, which holds secrets."""
+    """Return the section of regional services. No message quotes the file, which has secrets."""
     import configparser
 
     parser = configparser.RawConfigParser()
@@ -166,14 +166,12 @@ def _read_section(path: Path) -> dict[str, str]:
             warnings.warn(
                 f"{path} can be read by others: chmod 600 {path}",
                 UserWarning,
-                stacklevel=5,  # whoever calls from_env()
+                stacklevel=5,  # the caller of from_env()
             )
         parser.read_string(text)
     except (OSError, UnicodeDecodeError, configparser.Error) as error:
         why = error.strerror if isinstance(error, OSError) else type(error).__name__
-        msg = f"credentials file {path} cannot be read: {why}"
-        raise ConfigurationError(msg) from None
+        raise ConfigurationError(f"credentials file {path} cannot be read: {why}") from None
     if not parser.has_section("basic"):
-        msg = f"credentials file {path} has no section [basic]"
-        raise ConfigurationError(msg)
+        raise ConfigurationError(f"credentials file {path} has no section [basic]")
     return dict(parser.items("basic"))

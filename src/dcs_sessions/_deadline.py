@@ -1,4 +1,4 @@
-"""Time limits that span several requests."""
+"""Deadlines of calls with several requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Deadline:
-    """The moment at which a call has to be over, retries and waiting included."""
+    """The time at which a call must end, retries and waiting included."""
 
     __slots__ = ("_end", "seconds")
 
@@ -21,17 +21,19 @@ class Deadline:
         self._end = time.monotonic() + seconds
 
     def remaining(self) -> float:
-        """Return the seconds that are left, never less than zero."""
+        """Return the remaining seconds, at least 0."""
         return max(0.0, self._end - time.monotonic())
 
     def require(self, request: Request) -> float:
-        """Return the seconds that one request may take.
+        """Return the timeout in seconds of one request.
 
         Raises:
-            ApiTimeoutError: No time is left.
+            ApiTimeoutError: The deadline has passed.
         """
         left = min(self.remaining(), request.timeout)
         if left <= 0:
-            msg = f"{request.method} {request.url}: no time left of {self.seconds:g} s"
-            raise ApiTimeoutError(msg, may_have_arrived=False)
+            raise ApiTimeoutError(
+                f"{request.method} {request.url}: no time left of {self.seconds:g} s",
+                may_have_arrived=False,
+            )
         return left

@@ -1,4 +1,4 @@
-"""Who is ended: whether a session is surely the one that was chosen, and what became of it."""
+"""Comparison of a session with the one that was chosen, and the result of ending it."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from dcs_sessions._results import NodeSessions
     from dcs_sessions_api.models import Session
 
-# Seconds by which the growth of an age may differ from the time between two lists. Ages are whole
-# seconds, taken from a clock that a busy server reads late: one second. Times of lists may be whole
-# seconds as well: another one.
+# Seconds by which the growth of an age may differ from the time between two lists. Ages are in full
+# seconds, from a clock that a busy server reads late: one second. Times of lists may be in full
+# seconds as well: another second.
 _TOLERANCE: Final = 2.0
 
-# Statuses that say that the service has not done what it was asked for.
+# Statuses of requests that the service has not carried out.
 _NOT_DONE: Final = frozenset({400, 401, 403, 404, 413, 429})
-# What a request with too many addresses may be refused with, besides 413: a parameter is out of
-# range. No source names the largest number.
+# Codes of a request with too many addresses, besides 413: a parameter is out of range. No source
+# names the maximum.
 _TOO_LARGE: Final = frozenset({"DCS.4062", "DCS.4063", "DCS.4800", "APIGW.0201"})
-# "A job is still running": a query of the same node.
+# "A job is still running": another query of the node.
 _BUSY: Final = "DCS.4957"
 
 Result = Literal["ended", "gone", "spared", "refused", "unknown", "stopped"]
@@ -44,16 +44,16 @@ Result = Literal["ended", "gone", "spared", "refused", "unknown", "stopped"]
 
 @attrs.frozen(eq=False)
 class Outcome:
-    """What became of a session that was to be ended.
+    """Result of ending a session.
 
     Attributes:
         node_id: ID of the node.
         session: The session as it was chosen.
-        result: `ended`: the service has ended it. `gone`: it had left before. `spared`: it was left
-            alone, for the reason given. `refused`: the service refused, and nothing has ended.
-            `unknown`: the request may have arrived, and nobody knows whether it has ended.
-            `stopped`: nothing was sent, since something went wrong before its turn.
-        reason: Why it was not ended, or empty.
+        result: `ended`: the service ended it. `gone`: it had disconnected before. `spared`: it was
+            not ended, for the reason given. `refused`: the service refused, and did not end it.
+            `unknown`: the request may have arrived, so it may have been ended. `stopped`: no
+            request was sent, because of an earlier error.
+        reason: Why it was not ended, or an empty string.
         missed: Whether a session that should have been ended may still be there.
         error: The error that was the reason, or None.
     """
@@ -67,12 +67,12 @@ class Outcome:
 
     @property
     def address(self) -> str:
-        """What the service ends the session by: its `peer`, or else its `addr`."""
+        """The address sent to the service: `peer`, or else `addr`."""
         return address_of(self.session)
 
 
 def address_of(session: Session) -> str:
-    """Return what the service ends a session by. Proxies may leave the peer out."""
+    """Return the address sent to the service to end a session."""
     return text_of(session.peer) or text_of(session.addr)
 
 
@@ -80,7 +80,7 @@ def address_of(session: Session) -> str:
 
 
 def by_address(sessions: Iterable[Session]) -> dict[str, list[Session]]:
-    """Sort sessions by what they are ended by."""
+    """Return sessions by the address that ends them."""
     found: dict[str, list[Session]] = {}
     for session in sessions:
         found.setdefault(address_of(session), []).append(session)
@@ -94,17 +94,17 @@ def judge(
     found: Sequence[Session],
     fits: Callable[[Session], bool] | None,
 ) -> Outcome | None:
-    """Decide whether a session must be left alone.
+    """Return why a session must not be ended, or None if it may be.
 
     Args:
         chosen: The list that the session was chosen from.
         session: The session as it was chosen.
-        look: The list of now.
-        found: The sessions of that list that have the same address.
-        fits: Whether a session is still meant, or None for any that is the same.
+        look: The current list.
+        found: Sessions of the current list with the same address.
+        fits: Returns whether a session still matches; None for any that is the same.
 
     Returns:
-        Why it is left alone, or None if it may be ended.
+        The reason, or None.
     """
 
     def spared(reason: str, *, missed: bool = False) -> Outcome:
@@ -123,14 +123,16 @@ def judge(
         return spared("several sessions have its address", missed=True)
     now = found[0]
     if _id_changed(session, now) or not _age_fits(chosen, session, look, now):
-        return spared("somebody else has its address now")
+        return spared("another session has its address now")
     changed = next((name for name in ("name", "user") if _changed(session, now, name)), None)
     if changed is not None:
         return spared(f"its {changed} has changed")
     if not _is_enough(chosen, session, look, now):
-        return spared("too little is known to be sure that it is the same session", missed=True)
+        return spared(
+            "the list has too few fields to be sure that it is the same session", missed=True
+        )
     if fits is not None and not fits(now):
-        return spared("it no longer fits")
+        return spared("it no longer matches")
     return None
 
 
@@ -139,41 +141,41 @@ def _id_changed(before: Session, now: Session) -> bool:
 
 
 def _changed(before: Session, now: Session, name: str) -> bool:
-    """Return whether a field that was known has another value now. No value is an empty one."""
+    """Return whether a field has changed. A missing value equals an empty one."""
     value = getattr(before, name)
     return not is_missing(value) and text_of(value) != text_of(getattr(now, name))
 
 
 def _age_fits(chosen: NodeSessions, before: Session, look: NodeSessions, now: Session) -> bool:
-    """Return whether the age has grown by the time between the two lists, as far as it is known."""
+    """Return whether the age has grown by the time between two lists, as far as it is known."""
     ages = number_of(before.age), number_of(now.age)
     elapsed = _elapsed(chosen, look)
     if ages[0] is None or ages[1] is None or elapsed is None:
         return True
     grown = ages[1] - ages[0]
-    # The lists were made at least so far apart, whatever times they bear.
+    # The lists were made at least this far apart, whatever their times.
     least = look.asked_at - chosen.read_at
     slack = _TOLERANCE
     if text_of(before.id):
-        # Where the ID is the same, only a server that was started anew can have given it to
-        # somebody else. So it does no harm to allow for queries that take longer than others.
+        # With the same ID, only a restarted server can have assigned it to another session. So
+        # the duration of queries may be allowed for.
         slack += _blur(chosen, look)
     return max(elapsed, least) - slack <= grown <= elapsed + slack
 
 
 def _blur(chosen: NodeSessions, look: NodeSessions) -> float:
-    """Return by how many seconds the time between two lists may be wrong.
+    """Return the error in seconds of the time between two lists.
 
-    A list is of some moment of its query; no source says of which, nor which one it bears.
+    A list is made at some time during its query; no source states which time it has.
     """
     return sum(max(0.0, node.read_at - node.asked_at) for node in (chosen, look))
 
 
 def _is_enough(chosen: NodeSessions, before: Session, look: NodeSessions, now: Session) -> bool:
-    """Return whether ID and age leave no room for somebody else.
+    """Return whether ID and age prove that it is the same session.
 
-    Whoever takes an address connects after the first list was made. So without an ID, the age tells
-    the two apart, if the first one was older than the ages and times may be wrong by.
+    A session that reuses an address connects after the first list was made. So without an ID, the
+    age tells the two apart, if the first one is older than the error of ages and times.
     """
     age = number_of(before.age)
     if age is None or number_of(now.age) is None or _elapsed(chosen, look) is None:
@@ -184,7 +186,7 @@ def _is_enough(chosen: NodeSessions, before: Session, look: NodeSessions, now: S
 
 
 def _elapsed(chosen: NodeSessions, look: NodeSessions) -> float | None:
-    """Return the seconds between two lists: by the times they bear, or else by our own clock."""
+    """Return the seconds between two lists: by their times, or else by our own clock."""
     before, now = _moment(chosen.time), _moment(look.time)
     if before is not None and now is not None and bool(before.tzinfo) == bool(now.tzinfo):
         return (now - before).total_seconds()
@@ -192,20 +194,20 @@ def _elapsed(chosen: NodeSessions, look: NodeSessions) -> float | None:
     return elapsed if elapsed >= 0 else None
 
 
-@functools.lru_cache(maxsize=64)  # asked for each session, and the same for a whole list
+@functools.lru_cache(maxsize=64)  # called for each session, with the same value for a whole list
 def _moment(time: str | None) -> datetime.datetime | None:
-    """Read the time of a list, which the vendor's examples write in two ways."""
+    """Parse the time of a list, which has two formats in the vendor's examples."""
     try:
         return None if time is None else datetime.datetime.fromisoformat(time)
     except ValueError:
         return None
 
 
-# What an error says
+# Errors
 
 
 def is_refusal(error: DcsSessionsError) -> bool:
-    """Return whether nothing can have ended."""
+    """Return whether the request cannot have ended a session."""
     if isinstance(error, ApiConnectionError):
         return not error.may_have_arrived
     if isinstance(error, ApiError):
@@ -214,21 +216,21 @@ def is_refusal(error: DcsSessionsError) -> bool:
 
 
 def seconds_until_next_look(retry: Retry, error: DcsSessionsError, failures: int) -> float | None:
-    """Return how long to wait before another look and request, or None if there should be none.
+    """Return the seconds to wait before the next query and request, or None for no retry.
 
     Args:
         retry: The policy of the client.
-        error: Why the request failed.
-        failures: How many requests in a row have failed.
+        error: Error of the request.
+        failures: Number of consecutive failures.
     """
     if isinstance(error, BadRequestError) and error.error_code == _BUSY:
-        # The next look waits for the query that was in the way.
+        # The next query waits for the one that was running.
         return 0.0 if failures < retry.attempts else None
     return seconds_until_retry(retry, error, failures, repeatable=False)
 
 
 def is_too_large(error: DcsSessionsError) -> bool:
-    """Return whether the service may have refused a request for the number of its addresses."""
+    """Return whether a request may have been refused for its number of addresses."""
     return isinstance(error, ApiError) and (
         error.status == 413 or (error.status == 400 and error.error_code in _TOO_LARGE)
     )

@@ -1,4 +1,4 @@
-"""Where the service is: endpoints of a region, and what may be sent to them."""
+"""Endpoints of a region, and validation of endpoints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 from dcs_sessions._errors import ConfigurationError
 
-# Regions whose identity service has no address of its own, or another one than the rest.
+# Regions whose identity service has no endpoint of its own, or an unusual one.
 _IAM: Final = {
     "af-north-1": "https://iam.myhuaweicloud.com",
     "ap-southeast-5": "https://iam.myhuaweicloud.com",
@@ -20,7 +20,7 @@ _IAM: Final = {
     "eu-west-101": "https://iam.eu-west-101.myhuaweicloud.eu",
     "ru-northwest-2": "https://iam.myhuaweicloud.com",
 }
-# Regions whose token service (STS) has an address of its own, in the vendor's SDK.
+# Regions whose token service (STS) has an endpoint of its own in the vendor's SDK.
 _STS: Final = frozenset(
     {
         "af-south-1",
@@ -40,9 +40,9 @@ _STS: Final = frozenset(
 
 
 def service_endpoint(region: str) -> str:
-    """Return the endpoint of DCS in a region, or the one that the environment names instead.
+    """Return the endpoint of DCS in a region, or the one set in the environment.
 
-    Of several endpoints in `endpoint_variable`, the first counts.
+    If `endpoint_variable` has several endpoints, the first one is used.
     """
     _check_region(region)
     override = os.environ.get(endpoint_variable(region), "").split(",")[0].strip()
@@ -60,7 +60,7 @@ def identity_origin(region: str | None, *, allow_http: bool) -> str:
     `HUAWEICLOUD_SDK_IAM_ENDPOINT` comes first, as with the vendor's SDK.
 
     Raises:
-        ConfigurationError: The region or the variable cannot be right.
+        ConfigurationError: The region or the variable is invalid.
     """
     if region is not None:
         _check_region(region)
@@ -79,7 +79,7 @@ def token_service_origin(region: str | None) -> str:
     `HUAWEICLOUD_SDK_STS_ENDPOINT` comes first, as with the vendor's SDK.
 
     Raises:
-        ConfigurationError: The variable cannot be right.
+        ConfigurationError: The variable is invalid.
     """
     name = "HUAWEICLOUD_SDK_STS_ENDPOINT"
     override = os.environ.get(name, "").strip()
@@ -89,35 +89,34 @@ def token_service_origin(region: str | None) -> str:
 
 
 def checked_origin(name: str, endpoint: str, *, allow_http: bool) -> str:
-    """Return the endpoint as scheme, host and port, if credentials may be sent there.
+    """Return an endpoint as scheme, host and port, if credentials may be sent to it.
 
-    No message quotes more of it than the host: what is mistyped may hold a password.
+    Messages quote only the host: a mistyped URL may contain a password.
 
     Raises:
-        ConfigurationError: It is no such address, or plain HTTP to another machine.
+        ConfigurationError: The URL is invalid, or uses plain HTTP to another machine.
     """
     try:
         parts = urllib.parse.urlsplit(endpoint)
         host, port = parts.hostname, parts.port
     except (ValueError, AttributeError, TypeError):
-        msg = f"{name} is no address like https://dcs.cn-north-4.myhuaweicloud.com"
-        raise ConfigurationError(msg) from None
+        raise ConfigurationError(
+            f"{name} must be a URL such as https://dcs.cn-north-4.myhuaweicloud.com"
+        ) from None
     if parts.username is not None or parts.password is not None:
-        msg = f"{name} must not hold a user or a password: use auth="
-        raise ConfigurationError(msg)
+        raise ConfigurationError(f"{name} must not contain a user or a password: use auth=")
     if parts.scheme not in {"http", "https"} or not host or not re.fullmatch(r"[\w.:%-]+", host):
-        msg = f"{name} must be like https://dcs.cn-north-4.myhuaweicloud.com"
-        raise ConfigurationError(msg)
+        raise ConfigurationError(
+            f"{name} must be a URL such as https://dcs.cn-north-4.myhuaweicloud.com"
+        )
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
-        msg = f"{name} must end after the host and the port"
-        raise ConfigurationError(msg)
+        raise ConfigurationError(f"{name} must have no path, query or fragment")
     address = f"[{host}]" if ":" in host else host
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
-        msg = (
+        raise ConfigurationError(
             f"{name} http://{address} would send credentials unencrypted: "
             "use https, or say allow_http=True"
         )
-        raise ConfigurationError(msg)
     return f"{parts.scheme}://{address}" + (f":{port}" if port is not None else "")
 
 
@@ -130,5 +129,4 @@ def _is_loopback(host: str) -> bool:
 
 def _check_region(region: object) -> None:
     if not isinstance(region, str) or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", region):
-        msg = f"region {region!r} must be an ID such as cn-north-4"
-        raise ConfigurationError(msg)
+        raise ConfigurationError(f"region {region!r} must be an ID such as cn-north-4")

@@ -1,4 +1,4 @@
-"""Fields of sessions as texts and numbers, whatever type the service has sent them as."""
+"""Fields of sessions as strings and numbers, whatever type the service sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 def is_missing(value: object) -> bool:
     """Return whether a field has no value: null, or not sent.
 
-    Its type is known by its name: to import it takes ten times as long as `query --help` does.
+    The type of a missing value is compared by name, since importing it would take too long.
     """
     return value is None or type(value).__name__ == "Unset"
 
@@ -19,7 +19,7 @@ def text_of(value: object) -> str:
 
 
 def number_of(value: object) -> float | None:
-    """Return a field as a number, or None. The vendor has sent numbers as strings before."""
+    """Return a field as a number, or None. The vendor sometimes sends numbers as strings."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""What an instance is called, and how many connections it accepts."""
+"""Names and connection limits of instances."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def is_called(instance: ListedInstance, name: str | None, *, exact: bool) -> bool:
-    """Return whether an instance has a name: exactly, or as a part of its own in any case.
+    """Return whether a name matches: exactly, or as a case-insensitive part.
 
     Raises:
         InvalidArgumentError: The name is not a string.
@@ -22,8 +22,7 @@ def is_called(instance: ListedInstance, name: str | None, *, exact: bool) -> boo
     if name is None:
         return True
     if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        msg = f"name must be a string, not {type(name).__name__}"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(f"name must be a string, not {type(name).__name__}")
     own = instance.name if isinstance(instance.name, str) else ""
     return own == name if exact else name.casefold() in own.casefold()
 
@@ -31,7 +30,7 @@ def is_called(instance: ListedInstance, name: str | None, *, exact: bool) -> boo
 def connection_limit(
     instance: Instance, configurations: Iterable[Configuration]
 ) -> ConnectionLimit:
-    """Return the connection limits that the type and `maxclients` of an instance stand for.
+    """Return the connection limits from the type and `maxclients` of an instance.
 
     `maxclients` is the limit of the instance for the types single and ha, where every node has it,
     and the limit of one shard for cluster. Instances with read/write splitting do not have the

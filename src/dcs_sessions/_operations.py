@@ -1,6 +1,6 @@
 """The operations of the contract: how each request is built and each answer read.
 
-Nothing here sends anything, so the sync and the async client share all of it.
+Nothing here sends requests, so the sync and the async client share it.
 """
 
 # pyright: reportPrivateUsage=false
@@ -54,10 +54,10 @@ class Call(Generic[T]):
         method: HTTP method.
         target: Path and query, percent-encoded.
         body: Body, or empty.
-        read: Reads the body of the documented success.
-        status: The documented success.
-        repeatable: Whether sending it twice does no harm.
-        project_id: The project, or None for the identity service, which finds it.
+        read: Parses the body of a successful response.
+        status: Documented status of success.
+        repeatable: Whether it may be sent twice.
+        project_id: Project ID, or None for the identity service, which looks it up.
     """
 
     operation: str
@@ -71,10 +71,10 @@ class Call(Generic[T]):
 
     @without_frames
     def response(self, reply: Reply) -> Response[T]:
-        """Read a reply.
+        """Return the result of a reply.
 
         Raises:
-            ApiError: The reply is not the documented success.
+            ApiError: The reply is not a documented success.
         """
         if reply.status != self.status:
             raise error_from(reply)
@@ -107,8 +107,7 @@ def list_sessions(
     _check_range("offset", offset, 0, 2**31 - 1)
     _check_range("limit", limit, 1, 1000)
     if order not in {None, "asc", "desc"}:
-        msg = f"order {order!r} has to be 'asc' or 'desc'"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(f"order {order!r} must be 'asc' or 'desc'")
     kwargs = list_clients._get_kwargs(
         *_instance(project_id, instance_id),
         node_id=node_id,
@@ -128,8 +127,7 @@ def kill_sessions(
     _check_id("node_id", node_id)
     named = checked_ids("addresses", addresses)
     if not named:
-        msg = "addresses is empty: name the sessions to end by their peer"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError("addresses is empty: pass the peer of each session to end")
     body = models.KillRequest(node_id=node_id, client_addrs=named)
     kwargs = hang_up_clients._get_kwargs(*_instance(project_id, instance_id), body=body)
     return _call("HangUpClients", project_id, kwargs, _read_nothing, status=204, repeatable=False)
@@ -140,8 +138,9 @@ def kill_all_sessions(
 ) -> Call[models.KillAllStarted]:
     """Build HangUpKillAllClients."""
     if (node_id is None) != _flag("all_nodes", all_nodes):
-        msg = "give either node_id, or all_nodes=True to end the sessions of the whole instance"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(
+            "pass either node_id, or all_nodes=True to end the sessions of the whole instance"
+        )
     if node_id is not None:
         _check_id("node_id", node_id)
     body = models.KillAllRequest(
@@ -168,7 +167,7 @@ def list_nodes(project_id: str, instance_id: str) -> Call[models.NodeList]:
     return _call("ShowNodesInformation", project_id, kwargs, _read_node_list)
 
 
-# The operations of instances are imported when they are called: most programs call none of them.
+# The operations of instances are imported when called, since most programs do not use them.
 
 
 def list_instances(
@@ -180,7 +179,7 @@ def list_instances(
     _check_id("project_id", project_id)
     _check_range("offset", offset, 0, 2**31 - 1)
     _check_range("limit", limit, 1, 1000)
-    # What is not given is not sent, not even as its default: not every edition has every filter.
+    # Only filters that are set are sent, since not every edition of the API has every filter.
     given: dict[str, Any] = dict.fromkeys(
         ("is_recycle", "include_failure", "include_delete"), UNSET
     )
@@ -210,7 +209,7 @@ def list_configurations(project_id: str, instance_id: str) -> Call[models.Config
 
 
 def find_project(region: str) -> Call[str]:
-    """Build the look-up of the project ID of a region, an operation of the identity service.
+    """Build the look-up of a region's project ID, an operation of the identity service.
 
     See https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html.
     """
@@ -222,8 +221,9 @@ def find_project(region: str) -> Call[str]:
             raise UnexpectedResponseError(reply, problem="no list of projects") from None
         if len(found) != 1:
             ids = ", ".join(found) or "none"
-            msg = f"region {region} has to have one project, found {ids}: pass project_id="
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                f"region {region} must have one project, found {ids}: pass project_id="
+            )
         return found[0]
 
     target = f"/v3/projects?name={quote(region, safe='~')}"
@@ -239,7 +239,7 @@ def _call(
     status: int = 200,
     repeatable: bool = True,
 ) -> Call[T]:
-    """Turn what the generated code would hand to httpx into the bytes to send."""
+    """Convert the arguments that the generated code passes to httpx into a call."""
     query = "&".join(
         f"{quote(name, safe='~')}={quote(_in_query(value), safe='~')}"
         for name, value in sorted(kwargs.get("params", _EMPTY).items())
@@ -255,10 +255,9 @@ def _in_query(value: object) -> str:
 
 
 def checked_ids(name: str, values: object) -> list[str]:
-    """Return IDs or addresses as a list, if each can be one. A string is a mistake, not letters."""
+    """Return IDs or addresses as a list, if all are valid. A single string is refused."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        msg = f"{name} must be a list of strings, not {values!r}"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(f"{name} must be a list of strings, not {values!r}")
     found = list(cast("Iterable[str]", values))
     for value in found:
         _check_id(name, value)
@@ -272,39 +271,33 @@ def _instance(project_id: str, instance_id: str) -> tuple[str, str]:
 
 
 def _check_id(name: str, value: object) -> None:
-    """Refuse what no ID can be, above all what would lead to another path."""
+    """Raise an error for an invalid ID, such as one that changes the path."""
     if _text(name, value) in {"", ".", ".."}:
-        msg = f"{name} {value!r} is empty or a path"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(f"{name} {value!r} is empty or a path")
 
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
-        msg = f"{name} has to be a text, not {type(value).__name__}"
-        raise InvalidArgumentError(msg)
-    # Longer ones only come from a mistake, and a server answers those with a riddle.
+        raise InvalidArgumentError(f"{name} must be a string, not {type(value).__name__}")
+    # Longer ones are mistakes, for which servers have no clear error.
     if len(value) > 1024:
-        msg = f"{name} has {len(value)} characters, 1024 is the most"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(f"{name} has {len(value)} characters, the maximum is 1024")
     try:
         value.encode()
     except UnicodeEncodeError:
-        msg = f"{name} {value!r} cannot be written in UTF-8"
-        raise InvalidArgumentError(msg) from None
+        raise InvalidArgumentError(f"{name} {value!r} cannot be encoded as UTF-8") from None
     return value
 
 
 def _flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        msg = f"{name} has to be True or False, not {value!r}"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(f"{name} must be True or False, not {value!r}")
     return value
 
 
 def _check_range(name: str, value: object, least: int, most: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        msg = f"{name} {value!r} has to be a whole number from {least} to {most}"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(f"{name} {value!r} must be an integer from {least} to {most}")
 
 
 def _read_scan_started(reply: Reply) -> models.ScanStarted:
@@ -354,15 +347,15 @@ def _object(reply: Reply) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise UnexpectedResponseError(reply, problem=f"not JSON: {error}") from None
     if not isinstance(found, dict):
-        problem = f"an object was due, got {type(found).__name__}"
+        problem = f"expected an object, got {type(found).__name__}"
         raise UnexpectedResponseError(reply, problem=problem)
     return cast("dict[str, Any]", found)
 
 
 def _model(reply: Reply, make: Callable[[Mapping[str, Any]], T], **required: type) -> T:
-    """Make the model, and raise where a field that the contract requires is not as it says.
+    """Return the model; raise an error if a field is not as the contract requires.
 
-    The generated code checks no types, and takes a missing field for an error of the programmer.
+    The generated code does not check types, and raises KeyError for a missing field.
     """
     fields = _object(reply)
     for name, kind in required.items():
@@ -376,16 +369,15 @@ def _model(reply: Reply, make: Callable[[Mapping[str, Any]], T], **required: typ
         raise UnexpectedResponseError(reply, problem=problem) from error
 
 
-# A page holds up to 1,000 sessions with the same 21 fields. Reading them by position takes half the
-# time of from_dict; a session with other fields goes the general way, to the same result.
+# A page has up to 1,000 sessions with the same 21 fields. Reading them by position takes half the
+# time of from_dict; a session with other fields is read by from_dict, with the same result.
 _SESSION_FIELDS: Final = tuple(field.name for field in attrs.fields(models.Session) if field.init)
 _session_values: Final = operator.itemgetter(*_SESSION_FIELDS)
 
 
 def _session(fields: dict[str, Any], node_id: str) -> models.Session:
     if type(fields) is not dict:
-        msg = f"a session is no object but {type(fields).__name__}"
-        raise TypeError(msg)
+        raise TypeError(f"a session must be an object, not {type(fields).__name__}")
     fields["node_id"] = node_id
     if len(fields) == len(_SESSION_FIELDS):
         try:

@@ -1,8 +1,8 @@
-"""Credentials that expire: fetched once for everybody, ahead of time, and never used too late.
+"""Credentials that expire: fetched once for all callers, renewed early, never used too late.
 
-A fetch runs on a thread of its own, so that no call that waits for it can end it, and so that the
-same code serves threads, event loops and `httpx`. A flow yields the `Renewal`; whoever drives the
-flow starts it, and waits for it where the flow cannot go on without.
+A fetch runs on a thread of its own, so that a caller that stops waiting does not stop it, and the
+same code serves threads, event loops and `httpx`. A flow yields the `Renewal`; the code that drives
+the flow starts it, and waits for it if the flow needs the result.
 """
 
 from __future__ import annotations
@@ -34,39 +34,39 @@ if TYPE_CHECKING:
 
 _log: Final = logging.getLogger("dcs_sessions")
 
-# Seconds that a fetch may take, with everything that belongs to it.
+# Timeout in seconds of a whole fetch.
 FETCH_SECONDS: Final = 20.0
-# Seconds before the end after which credentials are not used: a request is checked when it arrives.
+# Credentials are not used in the last seconds: the service checks a request when it arrives.
 _MARGIN_SECONDS: Final = 60.0
-# Credentials are renewed when a quarter of their life is left, but no sooner than this before.
+# Credentials are renewed when a quarter of their lifetime is left, but not earlier than this.
 _RENEW_SECONDS: Final = 40 * 60.0
-# Seconds between two tries to renew credentials that are still good, at first and at most.
+# Seconds between two attempts to renew credentials that are still valid: the first, the maximum.
 _PAUSE_SECONDS: Final = 5.0
 _LONGEST_PAUSE_SECONDS: Final = 300.0
 
 
 class Survivor(Protocol):
-    """What has locks, which another thread may hold when the process forks."""
+    """An object with locks, which another thread may hold when the process forks."""
 
     def after_fork(self) -> None:
-        """Make the locks anew."""
+        """Create new locks."""
 
 
 _survivors: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 
 
 def survive_fork(survivor: Survivor) -> None:
-    """Make the locks of an object, now and after each fork."""
+    """Create the locks of an object, now and after each fork."""
     survivor.after_fork()
     _survivors.add(survivor)
 
 
 class Credential(Protocol):
-    """What can be renewed."""
+    """A credential that can be renewed."""
 
     @property
     def expires(self) -> float:
-        """Seconds since 1970 at which it ends; infinity for never."""
+        """Seconds since 1970 at which it expires; infinity for never."""
         ...
 
 
@@ -75,10 +75,10 @@ C = TypeVar("C", bound=Credential)
 
 @attrs.frozen
 class Tools:
-    """What a fetch works with.
+    """Means of a fetch.
 
     Attributes:
-        send: Sends a request and returns the answer, whatever its status.
+        send: Sends a request and returns the reply, whatever its status.
         loop: The event loop that waits for the fetch, or None.
     """
 
@@ -86,10 +86,10 @@ class Tools:
     loop: asyncio.AbstractEventLoop | None
 
     def call(self, function: Callable[[], Any]) -> Any:
-        """Call a function of the user, which may be async where there is an event loop.
+        """Call a function of the user, which may be async if there is an event loop.
 
         Raises:
-            ConfigurationError: It is async, and there is no event loop.
+            ConfigurationError: The function is async, and there is no event loop.
         """
         found = function()
         if not inspect.isawaitable(found):
@@ -97,8 +97,7 @@ class Tools:
         if self.loop is None:
             if inspect.iscoroutine(found):
                 found.close()
-            msg = "the function is async, which takes an AsyncClient"
-            raise ConfigurationError(msg)
+            raise ConfigurationError("the function is async: use an AsyncClient")
         import asyncio
 
         async def result() -> Any:
@@ -107,7 +106,7 @@ class Tools:
         waiting = result()
         try:
             future = asyncio.run_coroutine_threadsafe(waiting, self.loop)
-        except RuntimeError:  # the loop has ended since
+        except RuntimeError:  # the loop has been closed since
             waiting.close()
             if inspect.iscoroutine(found):
                 found.close()
@@ -119,29 +118,29 @@ class Tools:
 
 
 class Renewal:
-    """One fetch, for everybody who waits for it.
+    """One fetch, shared by all callers that wait for it.
 
     Attributes:
-        done: Is finished when the fetch is. It has no value: ask for the credential again.
-        failure: What went wrong, or None.
+        done: Finished when the fetch is. It has no value: get the credential again.
+        failure: Error of the fetch, or None.
     """
 
     def __init__(self, work: Callable[[Tools], DcsSessionsError | None]) -> None:
         self._work = work
         self.failure: DcsSessionsError | None = None
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
-        # So that a task that is cancelled while it waits does not cancel it for the others.
+        # A task that is cancelled while it waits must not cancel the fetch for others.
         self.done.set_running_or_notify_cancel()
 
     def run(self, tools: Tools) -> None:
-        """Fetch. Nothing is raised: what goes wrong is for those who wait."""
+        """Fetch. Errors are not raised here, but to the callers that wait."""
         try:
             self.failure = self._work(tools)
         finally:
             self.done.set_result(None)
 
     def give_up(self, why: str) -> None:
-        """End without fetching."""
+        """Finish without fetching."""
 
         def fail(_: object) -> Any:
             raise ConfigurationError(why)
@@ -149,37 +148,37 @@ class Renewal:
         self.run(Tools(fail, None))
 
 
-# What a flow yields besides requests: a fetch to be started, and one to be waited for.
+# A flow also yields these: a fetch to start, and a fetch to wait for.
 Step = Renewal | concurrent.futures.Future[None]
 
 
 class Renewed(Generic[C]):
-    """A credential that is renewed.
+    """A credential, renewed before it expires.
 
     Args:
-        problem: How messages begin where there is none, such as "no token from TokenAuth".
+        problem: Beginning of error messages, such as "no token from TokenAuth".
         fetch: Fetches a new one.
     """
 
     def __init__(self, problem: str, fetch: Callable[[Tools], C]) -> None:
         self._problem = problem
         self._fetch = fetch
-        # The credential, and when to renew it, in seconds since 1970.
+        # The credential, and the time to renew it, in seconds since 1970.
         self._current: tuple[C, float] | None = None
         self._failures = 0
         self._not_before = 0.0
         survive_fork(self)
 
     def after_fork(self) -> None:
-        """Forget what threads of the parent were doing: a child has none of them."""
+        """Discard the fetches of the parent process: its threads do not exist in the child."""
         self._lock = threading.Lock()
         self._pending: Renewal | None = None
 
     def get(self) -> Generator[Step, Any, C]:
-        """Return a credential that is good for a while, after yielding what to do for it.
+        """Return a valid credential, after yielding fetches to start or wait for.
 
         Raises:
-            ConfigurationError: There is none, and none can be fetched.
+            ConfigurationError: No credential could be fetched.
         """
         awaited: Renewal | None = None
         while True:
@@ -205,23 +204,23 @@ class Renewed(Generic[C]):
                 yield renewal.done
 
     def discard(self, credential: C) -> None:
-        """Forget a credential that the service refused as expired, unless there is a newer one."""
+        """Discard a credential that the service refused as expired, unless there is a newer one."""
         with self._lock:
             if self._current is not None and self._current[0] is credential:
                 self._current = None
 
     def _renew(self, tools: Tools) -> DcsSessionsError | None:
-        """Fetch a credential and keep it. Return what went wrong."""
+        """Fetch a credential and keep it. Return the error, or None."""
         fetched: C | None = None
         failure: DcsSessionsError | None = None
         try:
             fetched = self._fetch(tools)
             if fetched.expires - time.time() <= _MARGIN_SECONDS:
                 failure = ConfigurationError(
-                    "what it gave expires within a minute, or has done so, by this machine's clock"
+                    "the credential has expired or expires within a minute, by this machine's clock"
                 )
         except concurrent.futures.CancelledError:
-            pass  # the event loop of the call that began this has ended: another call begins anew
+            pass  # the event loop of the caller was closed: the next call starts another fetch
         except DcsSessionsError as error:
             failure = error
         except BaseException as error:  # noqa: BLE001 - also what a function of the user raises
@@ -243,9 +242,9 @@ class Renewed(Generic[C]):
         return bare(failure)
 
     def _error(self, failure: DcsSessionsError) -> ConfigurationError:
-        """Make an error for one caller: many may wait for the same fetch."""
+        """Return a new error for each caller: many may wait for the same fetch."""
         error = ConfigurationError(f"{self._problem}: {failure}")
-        # Our own errors are told whole by the message, unless the service said something.
+        # The message has all of our own errors; a response of the service is kept as the cause.
         cause = failure if isinstance(failure, ApiError | ApiConnectionError) else failure.__cause__
         error.__cause__ = cause
         return error

@@ -1,4 +1,4 @@
-"""Which failures are worth another attempt, and when."""
+"""Retry policy: which failures are retried, and when."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
     from dcs_sessions._errors import DcsSessionsError
     from dcs_sessions._options import Retry
 
-# Answers of a gateway that could not reach the service, or found it busy.
+# Statuses of a gateway that could not reach the service, or found it busy.
 _PASSING: Final = frozenset({502, 503, 504})
-# Seconds between calls that have waited for the same moment; doubled with each burst of 429.
+# Seconds between calls that were held back together; doubled with each burst of 429.
 _FIRST_GAP: Final = 0.02
 _LONGEST_GAP: Final = 1.0
 _LEAST_GAP: Final = 0.001
-# Seconds within which several 429 count as one burst.
+# Seconds within which several 429 are one burst.
 _BURST: Final = 0.1
 
 
 def seconds_until_retry(
     retry: Retry, error: DcsSessionsError, attempt: int, *, repeatable: bool
 ) -> float | None:
-    """Return how long to wait before another attempt, or None if there should be none.
+    """Return the seconds to wait before the next attempt, or None for no retry.
 
     Args:
         retry: The policy.
-        error: Why the attempt failed.
+        error: Error of the attempt.
         attempt: Number of the attempt that failed, from 1.
-        repeatable: Whether sending the call twice does no harm.
+        repeatable: Whether the call may be sent twice.
     """
     if isinstance(error, ApiConnectionError):
         helps = repeatable or not error.may_have_arrived
@@ -43,15 +43,15 @@ def seconds_until_retry(
         return None
     if isinstance(error, ApiError) and error.retry_after is not None:
         return error.retry_after
-    # Beyond 2^64 of the first wait, every wait is the longest.
+    # Beyond 2^64 times the first wait, every wait is the maximum.
     backoff = min(retry.wait_max, retry.wait_initial * 2.0 ** min(attempt - 1, 64))
     return backoff + random.uniform(0, retry.wait_jitter)  # noqa: S311 - spreads load, hides nothing
 
 
 class Pace:
-    """When the next call may be sent. A 429 for one call slows all calls of a client down.
+    """Rate of calls: a 429 for one call slows down all calls of a client.
 
-    Copies of a client share it, and so do its threads.
+    Copies of a client and its threads share it.
     """
 
     __slots__ = ("_burst_ends", "_gap", "_next")
@@ -62,7 +62,7 @@ class Pace:
         self._burst_ends = 0.0
 
     def turn(self) -> float:
-        """Return how many seconds to wait before a call, and reserve that moment for it."""
+        """Return the seconds to wait before a call, and reserve its time."""
         if not self._gap:
             return 0.0
         now = time.monotonic()
@@ -71,7 +71,7 @@ class Pace:
         return turn - now
 
     def throttled(self, seconds: float) -> None:
-        """Hold all calls back for `seconds`, and let them go one after the other then."""
+        """Hold back all calls for `seconds`, then release them one by one."""
         now = time.monotonic()
         if now >= self._burst_ends:
             self._gap = min(_LONGEST_GAP, max(_FIRST_GAP, self._gap * 2))
@@ -79,6 +79,6 @@ class Pace:
         self._next = max(self._next, now + seconds)
 
     def answered(self) -> None:
-        """Go a little faster again after an answer."""
+        """Speed up a little after a successful call."""
         if self._gap:
             self._gap = self._gap * 0.95 if self._gap > _LEAST_GAP else 0.0

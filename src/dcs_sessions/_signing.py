@@ -1,9 +1,9 @@
-"""The signature of Huawei Cloud API requests, ``SDK-HMAC-SHA256``.
+"""The signature of Huawei Cloud API requests, `SDK-HMAC-SHA256`.
 
-The client signs with it and the emulator verifies with it; both go by the bytes on the wire.
+The client signs with it and the emulator verifies with it; both use the bytes on the wire.
 
 Source: "API Request Signing Guide", https://support.huaweicloud.com/intl/en-us/devg-apisign/,
-and, where the guide is silent, the vendor's Python SDK (``huaweicloudsdkcore.signer``).
+and, where the guide is silent, the vendor's Python SDK (`huaweicloudsdkcore.signer`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ALGORITHM = "SDK-HMAC-SHA256"
 DATE_HEADER = "X-Sdk-Date"
 DATE_FORMAT = "%Y%m%dT%H%M%SZ"
-"""The form of ``X-Sdk-Date``, for ``strftime`` and ``strptime``; always UTC."""
+"""The form of `X-Sdk-Date`, for `strftime` and `strptime`; always UTC."""
 
 _PAYLOAD_HASH_HEADER = "x-sdk-content-sha256"
 _EMPTY_PAYLOAD_HASH = hashlib.sha256(b"").hexdigest()
@@ -31,7 +31,7 @@ _AUTHORIZATION = re.compile(
 
 
 class Authorization(NamedTuple):
-    """What the ``Authorization`` header of a signed request says.
+    """Parts of the `Authorization` header of a signed request.
 
     Attributes:
         access_key: The access key (AK).
@@ -44,7 +44,7 @@ class Authorization(NamedTuple):
     signature: str
 
     def __str__(self) -> str:
-        """The header's value."""
+        """The value of the header."""
         return (
             f"{ALGORITHM} Access={self.access_key}, "
             f"SignedHeaders={';'.join(self.signed_headers)}, Signature={self.signature}"
@@ -52,10 +52,10 @@ class Authorization(NamedTuple):
 
     @classmethod
     def parse(cls, value: str) -> Authorization:
-        """Read the header's value.
+        """Parse the value of the header.
 
         Raises:
-            ValueError: If it is not of the form that the algorithm writes.
+            ValueError: The value does not have the form of the algorithm.
         """
         match = _AUTHORIZATION.fullmatch(value)
         if match is None:
@@ -76,22 +76,22 @@ def sign(
     """Sign a request.
 
     Args:
-        method: The method, in any case.
-        target: Path and query exactly as sent, percent-encoded: ``/v2/p/jobs/j?limit=2``.
-        headers: Name and value of every header to sign. ``X-Sdk-Date`` must be among them; names
-            that hold ``_`` are left out, as the vendor's signer does. No name may come twice.
-        body: The bytes of the body, empty if there is none.
+        method: HTTP method, case-insensitive.
+        target: Path and query exactly as sent, percent-encoded: `/v2/p/jobs/j?limit=2`.
+        headers: Name and value of every header to sign. `X-Sdk-Date` is required. Names
+            with `_` are left out, as the vendor's signer does. Names must be unique.
+        body: The bytes of the body, empty if it has no body.
         access_key: The access key (AK).
         secret_key: The secret key (SK).
 
     Returns:
-        The value of the ``Authorization`` header.
+        The value of the `Authorization` header.
 
     Raises:
-        ValueError: If ``X-Sdk-Date`` is missing.
+        ValueError: `X-Sdk-Date` is missing.
     """
     signed = {name.lower(): value for name, value in headers if "_" not in name}
-    # An empty body has the hash of nothing, whatever the header says: so does the vendor's signer.
+    # As in the vendor's signer, an empty body has the hash of no bytes, whatever the header says.
     payload_hash = signed.get(_PAYLOAD_HASH_HEADER) if body else None
     return str(
         Authorization(
@@ -113,22 +113,22 @@ def signature(
     secret_key: str,
     payload_hash: str | None = None,
 ) -> str:
-    """Compute the signature alone; a verifier compares it with the one it got.
+    """Return the signature, which a verifier compares with the received one.
 
     Args:
-        method: The method, in any case.
+        method: HTTP method, case-insensitive.
         target: Path and query exactly as sent.
-        signed: The headers to sign; names in lower case. Values may hold surrogate escapes, where
-            the wire had bytes that are not UTF-8.
+        signed: Headers to sign, names in lower case. Values may have surrogate escapes for bytes
+            that are not UTF-8.
         body: The bytes of the body.
         secret_key: The secret key (SK).
-        payload_hash: What stands for the hash of the body, if not that hash.
+        payload_hash: Value to use in place of the hash of the body, or None.
 
     Returns:
         64 hexadecimal digits.
 
     Raises:
-        ValueError: If ``x-sdk-date`` is not among the headers.
+        ValueError: `x-sdk-date` is not among the headers.
     """
     date = signed.get("x-sdk-date")
     if date is None:
@@ -148,7 +148,7 @@ def canonical_request(
     *,
     payload_hash: str | None = None,
 ) -> str:
-    """Write a request in the form that is hashed and signed; arguments as for `signature`."""
+    """Return the canonical form of a request; arguments as for `signature`."""
     path, _, query = target.partition("?")
     names = sorted(signed)
     if payload_hash is None:
@@ -166,10 +166,10 @@ def canonical_request(
     )
 
 
-@lru_cache(maxsize=1024)  # a client asks for the same few paths over and over
+@lru_cache(maxsize=1024)  # a client requests the same few paths again and again
 def _canonical_path(path: str) -> str:
-    # The slash at the end is signed, not sent. Decoding comes before splitting in the vendor's
-    # signer, so an escaped slash counts as a separator here.
+    # The trailing slash is signed, not sent. The vendor's signer decodes before it splits, so an
+    # escaped slash is a separator here.
     encoded = quote(unquote(path), safe="/~")
     return encoded if encoded.endswith("/") else encoded + "/"
 
@@ -180,7 +180,7 @@ def _canonical_query(query: str) -> str:
     pairs: list[tuple[str, str]] = []
     for part in query.split("&"):
         if part:
-            # On the wire a plus is a space; a signer's own output holds neither.
+            # On the wire a plus is a space; the output of a signer has neither.
             name, _, value = part.partition("=")
             pairs.append((unquote_plus(name), unquote_plus(value)))
     pairs.sort()

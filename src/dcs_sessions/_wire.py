@@ -1,4 +1,4 @@
-"""Requests and replies as every module sees them, whichever library sends them."""
+"""Requests and replies, independent of the HTTP library."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import attrs
 
 from dcs_sessions._text import shown
 
-# Headers whose values are no secrets. All others may be, those of the caller included.
+# Headers whose values are not secret. All others may be, including those of the caller.
 _PUBLIC_HEADERS: Final = frozenset(
     {
         "accept",
@@ -27,18 +27,18 @@ _PUBLIC_HEADERS: Final = frozenset(
         "x-sdk-date",
     }
 )
-# No secret is shorter, and to replace every "ak" would hide what went wrong.
+# No secret is shorter, and masking short strings would hide the message.
 _SHORTEST_SECRET: Final = 6
 
 
 @attrs.frozen
 class Scope:
-    """What a request is for. Some credentials differ by it.
+    """Endpoints, region and project of a request, on which credentials may depend.
 
     Attributes:
         identity_origin: Endpoint of the identity service (IAM).
-        region: ID of the region, or None when it is not known.
-        project_id: ID of the project, or None when it has to be looked up.
+        region: ID of the region, or None if not known.
+        project_id: ID of the project, or None if it must be looked up.
     """
 
     identity_origin: str
@@ -48,7 +48,7 @@ class Scope:
 
 @attrs.define(eq=False)
 class Request:
-    """A request to be sent. Headers may hold secrets, so they are not shown.
+    """A request to send. Headers may have secrets, so its representation leaves them out.
 
     Attributes:
         method: HTTP method.
@@ -56,12 +56,11 @@ class Request:
         target: Path and query as they are sent, percent-encoded.
         headers: Headers to send.
         body: Body to send; empty for none.
-        timeout: Seconds that this request may take, if less than what the call has left.
+        timeout: Timeout in seconds of this request, if less than the rest of the call's.
         direct: Whether it must not go through a proxy.
-        alone: Whether it must go over a connection of its own, that no answer to another request
-            can be left on.
-        scope: What it is for, or None when that is not known.
-        secrets: Secrets in the body, which no error may show.
+        alone: Whether it must use a new connection, without leftovers of another response.
+        scope: Endpoints, region and project, or None if not known.
+        secrets: Secrets in the body, masked in errors.
     """
 
     method: str
@@ -86,23 +85,23 @@ class Request:
         return self.origin + self.target
 
     def mask(self, text: str) -> str:
-        """Return a text with `***` for every secret of this request."""
+        """Return a string with every secret of this request replaced by `***`."""
         for secret in self._secrets():
             text = text.replace(secret, "***")
         return text
 
     def _secrets(self) -> list[str]:
-        """List the secrets, also as JSON and URLs write them, the longest first."""
+        """Return the secrets, also as encoded in JSON and URLs, the longest first."""
         found = set(self.secrets)
         for name, value in self.headers.items():
             if name.lower() not in _PUBLIC_HEADERS:
                 found.add(value)
                 if name.lower() == "authorization":
-                    # The access key and the signature, which may be quoted alone.
+                    # The access key and the signature may be quoted on their own.
                     parts = value.replace(",", " ").split()
                     found.update(part.partition("=")[2] or part for part in parts[1:])
         found -= {secret for secret in found if len(secret) < _SHORTEST_SECRET}
-        for _ in range(2):  # JSON may be in a string of JSON
+        for _ in range(2):  # a JSON document may be a string within JSON
             for secret in list(found):
                 for is_ascii in (True, False):
                     quoted = json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
@@ -113,23 +112,23 @@ class Request:
 
 @attrs.define(eq=False)
 class Reply:
-    """A complete answer.
+    """A complete response.
 
     Attributes:
         status: HTTP status.
         headers: Headers, names in lower case.
         body: Body, decoded from its content encoding.
-        request: The request that it answers, whose secrets no error may show.
+        request: Its request, whose secrets errors mask.
     """
 
     status: int
-    # Those of the identity service hold tokens, and bodies hold keys.
+    # Headers of the identity service have tokens, and bodies have keys.
     headers: dict[str, str] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
     request: Request | None = attrs.field(default=None, repr=False)
 
     @property
     def request_id(self) -> str | None:
-        """Return the ID that the service gave the request."""
+        """Return the request ID that the service assigned."""
         found = self.headers.get("x-request-id")
         return None if found is None else shown(found)

@@ -216,7 +216,7 @@ def test_an_address_that_several_sessions_have(fake: FakeDcs, fake_cli: Cli) -> 
 # What changes between the choice and the end
 
 BEFORE = {"id": "1", "peer": "10.0.0.1:1", "name": "w", "user": "u", "age": 100, "idle": 50}
-OTHER = "somebody else has its address now"
+OTHER = "another session has its address now"
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ OTHER = "somebody else has its address now"
         ([{**BEFORE, "age": 200}], "spared", OTHER),
         ([{**BEFORE, "name": "x"}], "spared", "its name has changed"),
         ([{**BEFORE, "user": "x"}], "spared", "its user has changed"),
-        ([{**BEFORE, "idle": 0}], "spared", "it no longer fits"),
+        ([{**BEFORE, "idle": 0}], "spared", "it no longer matches"),
     ],
 )
 def test_an_address_that_has_changed_hands_is_spared(
@@ -327,6 +327,7 @@ def test_after_429_it_looks_again(fake: FakeDcs, fake_cli: Cli) -> None:
 @pytest.fixture
 def two(tmp_path: Path) -> Iterator[tuple[FakeDcs, Cli]]:
     with FakeDcs(n1=[sessions(2500)], n2=[sessions(1)]) as fake:
+        fake.growing = True
         yield fake, cli_for(fake, tmp_path)
 
 

@@ -118,7 +118,7 @@ def test_a_function_that_gives_no_token_is_named(both: Both, server: ScriptedSer
     client = both(endpoint=server.endpoint, auth=TokenAuth(lambda: ""))
     with pytest.raises(
         ConfigurationError,
-        match=r"^no token from TokenAuth: token must be a string that is not empty",
+        match=r"^no token from TokenAuth: token must be a non-empty string",
     ):
         client.get_job("j")
     assert server.received == []
@@ -333,23 +333,23 @@ def test_a_region_gives_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"endpoint": "https://x"}, "project_id="),
         ({"region": "CN North"}, "must be an ID"),
         ({"region": "cn-north-4/../x"}, "must be an ID"),
-        ({"endpoint": "x", "project_id": "p"}, "must be like"),
-        ({"endpoint": "ftp://x", "project_id": "p"}, "must be like"),
-        ({"endpoint": "https://", "project_id": "p"}, "must be like"),
-        ({"endpoint": "https://x/v2", "project_id": "p"}, "must end after the host"),
-        ({"endpoint": "https://x?y", "project_id": "p"}, "must end after the host"),
+        ({"endpoint": "x", "project_id": "p"}, "must be a URL such as"),
+        ({"endpoint": "ftp://x", "project_id": "p"}, "must be a URL such as"),
+        ({"endpoint": "https://", "project_id": "p"}, "must be a URL such as"),
+        ({"endpoint": "https://x/v2", "project_id": "p"}, "must have no path"),
+        ({"endpoint": "https://x?y", "project_id": "p"}, "must have no path"),
         ({"endpoint": "https://canary:canary@x", "project_id": "p"}, "user or a password"),
         ({"endpoint": "https://canary@x", "project_id": "p"}, "user or a password"),
         ({"endpoint": "https://:canary@x", "project_id": "p"}, "user or a password"),
-        ({"endpoint": 5, "project_id": "p"}, "^endpoint is no address"),
+        ({"endpoint": 5, "project_id": "p"}, "^endpoint must be a URL"),
         ({"region": 5}, "^region 5 must be an ID"),
         ({"region": "cn-north-4", "auth": "canary"}, r"^auth must be TokenAuth\("),
         ({"region": "cn-north-4", "proxy": "canary:1"}, "^proxy must be an address"),
         ({"region": "cn-north-4", "proxy": 5}, "^proxy must be an address"),
         ({"region": "cn-north-4", "max_connections": 0}, "^max_connections 0 has to be"),
         ({"region": "cn-north-4", "verify": 5}, "^verify: 5 is none of"),
-        ({"endpoint": "https://x:port", "project_id": "p"}, "is no address"),
-        ({"endpoint": "https://a b", "project_id": "p"}, "must be like"),
+        ({"endpoint": "https://x:port", "project_id": "p"}, "must be a URL"),
+        ({"endpoint": "https://a b", "project_id": "p"}, "must be a URL such as"),
         ({"endpoint": "http://dcs.example", "project_id": "p"}, "unencrypted: use https"),
     ],
 )

@@ -242,7 +242,7 @@ def test_keys_that_have_expired_are_never_used(
     both: Both, service: IdentityService, seconds: float
 ) -> None:
     service.seconds = seconds
-    with pytest.raises(ConfigurationError, match="expires within a minute, or has done so"):
+    with pytest.raises(ConfigurationError, match="expires within a minute, by this"):
         call(both, service, EcsMetadataAuth()).get_job("j")
     assert service.used == []
 
@@ -714,7 +714,9 @@ def test_sync_clients_refuse_async_functions(service: IdentityService) -> None:
         dcs_sessions.Client(
             endpoint=service.endpoint, project_id="p", auth=TokenAuth(fetch)
         ) as client,
-        pytest.raises(ConfigurationError, match="TokenAuth: the function is async, which takes"),
+        pytest.raises(
+            ConfigurationError, match="TokenAuth: the function is async: use an AsyncClient"
+        ),
     ):
         client.get_job("j")
 

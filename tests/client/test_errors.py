@@ -133,8 +133,8 @@ def test_every_shape_of_an_error_body(
         (b'{"job_id": NaN}', "not JSON"),
         (b'{"job_id": "\xff"}', "not JSON"),
         (b"[" * 5000, "not JSON"),
-        (b"[]", "an object was due, got list"),
-        (b"null", "an object was due, got NoneType"),
+        (b"[]", "expected an object, got list"),
+        (b"null", "expected an object, got NoneType"),
         (b"{}", "field job_id is missing"),
         (b'{"job_id": null, "status": "INIT"}', "field job_id is of another type"),
         (b'{"job_id": "j", "status": 5}', "field status is of another type"),
@@ -174,7 +174,7 @@ def test_a_field_of_another_type_is_named(
 
 PROBLEM = (
     "field clients is of another type|"
-    "not as the contract says: TypeError a session is no object but (int|str|NoneType|list)"
+    "not as the contract says: TypeError a session must be an object, not (int|str|NoneType|list)"
 )
 
 

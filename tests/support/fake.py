@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,9 @@ class FakeDcs(ScriptedServer):
         self.instances: list[dict[str, Any]] = []
         # Looked at first: gives a step for a request, or None.
         self.first: Callable[[Received], Step | None] = lambda _: None
+        # Whether sessions grow older, as real ones do while a busy machine takes its time.
+        self.growing = False
+        self._started = time.monotonic()
         self.steps = [self._answer]
 
     @property
@@ -69,5 +73,8 @@ class FakeDcs(ScriptedServer):
         rows = lists[min(scans, len(lists)) - 1]
         offset, limit = int(request.query["offset"]), int(request.query["limit"])
         page = list(rows[offset : offset + limit])
-        time = self.times[min(scans, len(self.times)) - 1] if self.times else f"t{scans}"
-        return answer(200, {"time": time, "count": len(rows), "clients": page})
+        if self.growing:
+            grown = int(time.monotonic() - self._started)
+            page = [{**row, "age": row["age"] + grown} for row in page]
+        when = self.times[min(scans, len(self.times)) - 1] if self.times else f"t{scans}"
+        return answer(200, {"time": when, "count": len(rows), "clients": page})

@@ -1,4 +1,4 @@
-"""Who the caller is: one module for each kind of credentials."""
+"""Credentials: one module for each kind."""
 
 from dcs_sessions._auth._base import Auth, Flow, advance
 from dcs_sessions._auth._keys import AkSkAuth

@@ -1,4 +1,4 @@
-"""What all kinds of credentials have in common."""
+"""Base class and helpers of all kinds of credentials."""
 
 from __future__ import annotations
 
@@ -24,28 +24,27 @@ Flow = Generator[Request | Step, Any, None]
 
 
 class Auth(HttpxAuth):
-    """How a request says who it is from.
+    """Authentication of requests.
 
-    A flow yields the request once its headers are complete, is sent the answer, and ends or yields
-    another request. Before that it may yield a fetch of credentials to be started, or one to be
-    waited for. One definition serves the sync and the async client, and `httpx` as well: every
-    `Auth` can be given to an `httpx.Client` of your own. There, redirects are followed without
-    credentials.
+    A flow yields the request once its headers are complete, receives the reply, and ends or yields
+    another request. Before that it may yield a fetch of credentials to start, or one to wait for.
+    One definition serves the sync and the async client, and `httpx` as well: every `Auth` can be
+    passed to an `httpx.Client`. Redirects are then followed without credentials.
     """
 
     def flow(self, request: Request) -> Flow:
         """Complete the request and yield it.
 
         Args:
-            request: The request, whose headers may be added to.
+            request: Request, to whose headers the flow may add.
         """
         raise NotImplementedError
 
     def find_project(self, scope: Scope) -> Generator[Step, Any, str | None]:  # noqa: ARG002
-        """Return the project ID that the credentials are for, or None when they do not say.
+        """Return the project ID of the credentials, or None if they have none.
 
         Args:
-            scope: What the project is needed for.
+            scope: Endpoints and region of the client.
         """
         return None
         yield
@@ -53,7 +52,7 @@ class Auth(HttpxAuth):
 
 @without_frames
 def advance(flow: Flow, news: Reply | ApiConnectionError | None) -> Request | Step | None:
-    """Tell a flow how its request went, and return what comes next, or None when nothing does."""
+    """Send a flow the reply to its request; return what it yields next, or None at its end."""
     try:
         return flow.throw(news) if isinstance(news, ApiConnectionError) else flow.send(news)
     except StopIteration:
@@ -70,7 +69,7 @@ def identity_request(
 ) -> Request:
     """Make a request to the identity service (IAM) or the token service (STS).
 
-    Proxies see what is not encrypted, so plain HTTP, which is for tests, goes through none.
+    Plain HTTP, which is for tests, does not go through a proxy, which could read it.
     """
     return Request(
         "POST",
@@ -88,11 +87,11 @@ def identity_request(
 
 
 def accepted(reply: Reply, *expected: int) -> Reply:
-    """Return an answer to a request for credentials, if its status is one of the expected ones.
+    """Return the reply to a request for credentials, if its status is expected.
 
     Raises:
-        ApiError: It is not. The message has the code and the message of the service; the answer
-            itself, which may hold anything, is left out.
+        ApiError: The status is not expected. The message has the code and the message of the
+            service, but not the body, which may hold secrets.
     """
     if reply.status in expected:
         return reply
@@ -105,15 +104,15 @@ def accepted(reply: Reply, *expected: int) -> Reply:
 
 
 def checked(name: str, value: object) -> str:
-    """Return a secret if a header can carry it. The message never shows it.
+    """Return a secret if it is valid in a header. The message never shows it.
 
     Raises:
-        ConfigurationError: It cannot.
+        ConfigurationError: The secret is empty or has invalid characters.
     """
     if not isinstance(value, str) or not value:
-        msg = f"{name} must be a string that is not empty"
-        raise ConfigurationError(msg)
+        raise ConfigurationError(f"{name} must be a non-empty string")
     if not value.isascii() or not value.isprintable() or value != value.strip():
-        msg = f"{name} holds blanks, line ends or other characters that no header can carry"
-        raise ConfigurationError(msg)
+        raise ConfigurationError(
+            f"{name} has blanks, line breaks or other characters that are invalid in a header"
+        )
     return value

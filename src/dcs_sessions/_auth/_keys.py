@@ -1,4 +1,4 @@
-"""Access keys, and the signature that they make (SDK-HMAC-SHA256)."""
+"""Access keys, which sign requests (SDK-HMAC-SHA256)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dcs_sessions._renewal import Renewed
     from dcs_sessions._wire import Request, Scope
 
-# The rest, such as User-Agent, a proxy may change on the way.
+# A proxy may change other headers, such as User-Agent.
 _SIGNED_HEADERS: Final = ("Content-Type", "Host", "X-Project-Id", "X-Sdk-Date", "X-Security-Token")
 
 
@@ -30,7 +30,7 @@ class Keys:
         access_key: Access key ID.
         secret_key: Secret access key.
         security_token: Security token of a temporary pair, or None.
-        expires: Seconds since 1970; infinity for keys from a person.
+        expires: Seconds since 1970; infinity for permanent keys.
     """
 
     access_key: str = attrs.field(repr=False)
@@ -50,7 +50,7 @@ class AkSkAuth(Auth):
         security_token: Security token of a temporary access key.
 
     Raises:
-        ConfigurationError: One of them is empty, or no header can carry it.
+        ConfigurationError: An argument is empty, or is invalid in a header.
     """
 
     @without_frames
@@ -62,11 +62,11 @@ class AkSkAuth(Auth):
         )
 
     def __repr__(self) -> str:
-        """Show nothing of the keys."""
+        """Return a representation without the keys."""
         return "AkSkAuth(***)"
 
     def flow(self, request: Request) -> Flow:
-        """Sign the request at the present time."""
+        """Sign the request at the current time."""
         sign(request, self._keys)
         yield request
 
@@ -75,22 +75,22 @@ class TemporaryKeysAuth(Auth):
     """Sign with temporary keys, which are renewed before they expire."""
 
     def __repr__(self) -> str:
-        """Show nothing of the keys."""
+        """Return a representation without the keys."""
         return f"{type(self).__name__}(***)"
 
     def keys(self, scope: Scope | None) -> Renewed[Keys]:
-        """Return what gets the keys for a scope."""
+        """Return the source of the keys for a scope."""
         raise NotImplementedError
 
     def flow(self, request: Request) -> Flow:
-        """Get or renew the keys where that is due, then sign the request."""
+        """Fetch or renew the keys if due, then sign the request."""
         keys = yield from self.keys(request.scope).get()
         sign(request, keys)
         yield request
 
 
 def sign(request: Request, keys: Keys) -> None:
-    """Add the date and the signature. What is signed is what the vendor's SDK signs."""
+    """Add the date and the signature, over the headers that the vendor's SDK signs."""
     headers = request.headers
     headers.pop("Authorization", None)
     headers["Host"] = request.host
@@ -109,10 +109,10 @@ def sign(request: Request, keys: Keys) -> None:
 
 
 def keys_of(body: bytes) -> Keys:
-    """Read temporary keys in any of the forms in which the vendor's services answer.
+    """Return temporary keys from any of the response formats of the vendor's services.
 
     Raises:
-        ConfigurationError: There are none. The message does not quote the answer.
+        ConfigurationError: The response has no keys. The message does not quote it.
     """
     try:
         answer: dict[str, Any] = orjson.loads(body)
@@ -128,12 +128,11 @@ def keys_of(body: bytes) -> Keys:
             time_of(found.get("expires_at") or found["expiration"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        msg = f"its answer holds no keys ({type(error).__name__})"
-        raise ConfigurationError(msg) from None
+        raise ConfigurationError(f"the response has no keys ({type(error).__name__})") from None
 
 
 def time_of(text: str) -> float:
-    """Read a time of the identity service, which is in UTC, as seconds since 1970."""
+    """Return a time of the identity service, in UTC, as seconds since 1970."""
     time_there = datetime.datetime.fromisoformat(text)
     if time_there.tzinfo is None:
         time_there = time_there.replace(tzinfo=datetime.UTC)

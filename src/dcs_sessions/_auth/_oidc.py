@@ -1,4 +1,4 @@
-"""Temporary keys for an ID token of somebody else's identity provider (OpenID Connect).
+"""Temporary keys for an ID token of an external identity provider (OpenID Connect).
 
 Sources: the vendor's SDK, and the API Explorer's AssumeAgencyWithOIDC for the token service (STS).
 """
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from dcs_sessions._renewal import Tools
 
 _GLOBAL: Final = Scope("https://iam.myhuaweicloud.com")
-# What the vendor's SDK asks for.
+# Default of the vendor's SDK.
 _KEY_SECONDS: Final = 21600
 
 
 @attrs.frozen
 class IdToken:
-    """An ID token, as it is or in a file, which is read anew for each use.
+    """An ID token, as a string or in a file, which is read at each use.
 
     Attributes:
-        name: The variable or setting that it is from.
+        name: Variable or setting that it is from.
         text: The token, or None.
         path: The file, if there is no token.
     """
@@ -44,7 +44,7 @@ class IdToken:
         """Return the token.
 
         Raises:
-            ConfigurationError: The file cannot be read, or holds something else.
+            ConfigurationError: The file cannot be read, or has no token.
         """
         if self.text is None:
             return secret_in(self.name, self.path)
@@ -52,7 +52,7 @@ class IdToken:
 
 
 class ScopedKeysAuth(TemporaryKeysAuth):
-    """Sign with keys of an identity service, of which each region may have its own."""
+    """Sign with keys of an identity service, which may differ by region."""
 
     problem: str
 
@@ -60,8 +60,8 @@ class ScopedKeysAuth(TemporaryKeysAuth):
         self._keys: dict[Scope, Renewed[Keys]] = {}
 
     def keys(self, scope: Scope | None) -> Renewed[Keys]:
-        """Return the keys from the identity service of a scope."""
-        # The keys are those of every project.
+        """Return the source of the keys for a scope."""
+        # The keys are valid for every project.
         scope = _GLOBAL if scope is None else attrs.evolve(scope, project_id=None)
         keys = self._keys.get(scope)
         if keys is None:
@@ -70,12 +70,12 @@ class ScopedKeysAuth(TemporaryKeysAuth):
         return keys
 
     def fetch(self, tools: Tools, scope: Scope) -> Keys:
-        """Get new keys."""
+        """Fetch new keys."""
         raise NotImplementedError
 
 
 class IdTokenAuth(ScopedKeysAuth):
-    """Sign with the keys that the identity service (IAM) gives for an ID token.
+    """Sign with keys that the identity service (IAM) returns for an ID token.
 
     Args:
         idp_id: ID of the identity provider.
@@ -92,7 +92,7 @@ class IdTokenAuth(ScopedKeysAuth):
         self._origin = origin
 
     def fetch(self, tools: Tools, scope: Scope) -> Keys:
-        """Get an unscoped token for the ID token, and keys for that."""
+        """Fetch an unscoped token for the ID token, and keys for that token."""
         origin = self._origin or scope.identity_origin
         id_token = self._token.read()
         request = identity_request(
@@ -116,7 +116,7 @@ class IdTokenAuth(ScopedKeysAuth):
 
 
 class OidcAuth(ScopedKeysAuth):
-    """Sign with the keys that the token service (STS) gives for an ID token.
+    """Sign with keys that the token service (STS) returns for an ID token.
 
     Args:
         wanted: The fields of AssumeAgencyWithOIDC, apart from the ID token.
@@ -131,7 +131,7 @@ class OidcAuth(ScopedKeysAuth):
         self._token = token
 
     def fetch(self, tools: Tools, scope: Scope) -> Keys:
-        """Get keys for the ID token."""
+        """Fetch keys for the ID token."""
         id_token = self._token.read()
         request = identity_request(
             _endpoints.token_service_origin(scope.region),

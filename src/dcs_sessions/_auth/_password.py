@@ -1,4 +1,4 @@
-"""Name and password of a user of the identity service (IAM)."""
+"""User name and password of the identity service (IAM)."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 
 class PasswordAuth(RenewableToken):
-    """Authenticate with a token that the identity service (IAM) gives for a password.
+    """Authenticate with a token that the identity service (IAM) returns for a password.
 
-    The token is for the client's project, or for the project of its region; the project ID is taken
-    from it. It is renewed ahead of time, and once when the service says that it has expired.
+    The token is scoped to the client's project, or else to the project of its region, whose ID is
+    read from the token. It is renewed before it expires, and once if the service reports it as
+    expired.
 
-    Wrong passwords lock the user, after five of them by default. So once the identity service has
-    refused the password, this object does not send it again: make another one.
+    By default, five failed logins lock the user. Once the identity service has refused the
+    password, this object does not send it again: create a new one.
 
     See https://support.huaweicloud.com/intl/en-us/api-iam/iam_30_0001.html.
 
@@ -37,7 +38,7 @@ class PasswordAuth(RenewableToken):
         password: Password of the IAM user.
 
     Raises:
-        ConfigurationError: One of them is empty or no string.
+        ConfigurationError: An argument is not a non-empty string.
     """
 
     @without_frames
@@ -45,8 +46,7 @@ class PasswordAuth(RenewableToken):
         given: dict[str, object] = {"domain": domain, "user": user, "password": password}
         for name, value in given.items():
             if not isinstance(value, str) or not value:
-                msg = f"{name} must be a string that is not empty"
-                raise ConfigurationError(msg)
+                raise ConfigurationError(f"{name} must be a non-empty string")
         self._domain = domain
         self._user = user
         self._password = password
@@ -55,20 +55,19 @@ class PasswordAuth(RenewableToken):
         survive_fork(self)
 
     def after_fork(self) -> None:
-        """Take a new lock, for the parent may have held the old one."""
-        # One at a time also for different projects: each wrong password counts.
+        """Create a new lock, since the parent process may have held the old one."""
+        # One login at a time, also for different projects, since each failure counts.
         self._lock = threading.Lock()
 
     def tokens(self, scope: Scope | None) -> Renewed[Token]:
-        """Return the tokens for a project.
+        """Return the source of the tokens for a project.
 
         Raises:
-            ConfigurationError: It is not known which project that is.
+            ConfigurationError: The project is not known.
         """
         if scope is None or (scope.project_id is None and scope.region is None):
-            msg = "PasswordAuth needs a Client or AsyncClient, whose project the token is for"
-            raise ConfigurationError(msg)
-        # Without a lock: of two that are made at once, one stays.
+            raise ConfigurationError("PasswordAuth needs the project of a Client or AsyncClient")
+        # Without a lock: if two are created at once, one is kept.
         tokens = self._tokens.get(scope)
         if tokens is None:
             problem = "no token from the identity service (PasswordAuth)"
@@ -77,7 +76,7 @@ class PasswordAuth(RenewableToken):
         return tokens
 
     def find_project(self, scope: Scope) -> Generator[Step, Any, str | None]:
-        """Return the ID of the project that the token is for."""
+        """Return the project ID of the token."""
         return project_of(self.tokens(scope))
 
     def _fetch(self, tools: Tools, scope: Scope) -> Token:
@@ -106,12 +105,11 @@ class PasswordAuth(RenewableToken):
 
 
 def token_of(headers: dict[str, str], body: bytes) -> Token:
-    """Read the answer of the identity service to a request for a token."""
+    """Return the token in a response of the identity service."""
     try:
         found: dict[str, Any] = orjson.loads(body)["token"]
         project: dict[str, Any] = found.get("project") or {}
         text = checked("X-Subject-Token", headers.get("x-subject-token"))
         return Token(text, time_of(found["expires_at"]), project.get("id"))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
-        msg = "its answer holds no token"
-        raise ConfigurationError(msg) from None
+        raise ConfigurationError("the response has no token") from None

@@ -1,8 +1,8 @@
-"""Temporary keys of the agency of the ECS server or the pod that the program runs in.
+"""Temporary keys of the ECS server or the pod that the program runs on.
 
 Sources: https://support.huaweicloud.com/intl/en-us/usermanual-ecs/ecs_03_0166.html for servers,
-https://support.huaweicloud.com/intl/en-us/usermanual-cce/cce_10_1110.html for pods, and, for what
-they do not say, the vendor's SDK.
+https://support.huaweicloud.com/intl/en-us/usermanual-cce/cce_10_1110.html for pods, and,
+where they are silent, the vendor's SDK.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ _POD_TOKEN_FILE: Final = "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE"  # noqa: S105 -
 
 
 class EcsMetadataAuth(TemporaryKeysAuth):
-    """Sign with the temporary keys that an ECS server gets from its agency.
+    """Sign with the temporary keys of the agency of an ECS server.
 
-    The keys come from the metadata service of the server, never through a proxy. Calls share one
-    fetch, and keys are renewed ahead of time, beside a call. When that fails, they are used until a
-    minute before they expire.
+    The keys are fetched from the metadata service of the server, never through a proxy. Calls share
+    one fetch. Keys are renewed before they expire, in the background. If that fails, they are used
+    until a minute before they expire.
     """
 
     def __init__(self) -> None:
         self._keys = Renewed("no credentials from the ECS metadata service", metadata_keys)
 
     def keys(self, scope: Scope | None) -> Renewed[Keys]:
-        """Return the keys, which are the same for every scope."""
+        """Return the source of the keys, the same for every scope."""
         del scope
         return self._keys
 
 
 class ServerAuth(TemporaryKeysAuth):
-    """Sign with the keys of the ECS server, or else of the pod, as the vendor's SDK does.
+    """Sign with the keys of the ECS server, or else of the pod, in the order of the vendor's SDK.
 
     Args:
-        tried: Where credentials were looked for before, for the message when there are none.
+        tried: Places searched before, for the message if there are no credentials.
     """
 
     def __init__(self, tried: str) -> None:
@@ -65,7 +65,7 @@ class ServerAuth(TemporaryKeysAuth):
         self._keys = Renewed("no credentials", self._fetch)
 
     def keys(self, scope: Scope | None) -> Renewed[Keys]:
-        """Return the keys, which are the same for every scope."""
+        """Return the source of the keys, the same for every scope."""
         del scope
         return self._keys
 
@@ -77,21 +77,21 @@ class ServerAuth(TemporaryKeysAuth):
             except DcsSessionsError as error:
                 failures.append(f"not from {name} ({error})")
                 continue
-            # The first one need not be waited for again where it is not there.
+            # Do not wait again for a metadata service that does not exist.
             self._sources = {name: fetch, **self._sources}
             return keys
         raise ConfigurationError(", ".join([self._tried, *failures]))
 
 
 def metadata_keys(tools: Tools) -> Keys:
-    """Ask the metadata service of an ECS server."""
+    """Fetch keys from the metadata service of an ECS server."""
     ttl = {"X-Metadata-Token-Ttl-Seconds": "21600"}
     session = tools.send(_metadata("PUT", "/meta-data/latest/api/token", ttl))
     headers: dict[str, str] = {}
     if session.status == 200:
         headers["X-Metadata-Token"] = session.body.decode("ascii", "replace").strip()
         checked("the metadata token", headers["X-Metadata-Token"])
-    # Servers without the token service answer so; they need no token.
+    # The status of servers without the token service, which need no token.
     elif session.status not in {404, 405, 503}:
         accepted(session, 200)
     reply = tools.send(_metadata("GET", "/openstack/latest/securitykey", headers))
@@ -99,12 +99,11 @@ def metadata_keys(tools: Tools) -> Keys:
 
 
 def pod_keys(tools: Tools) -> Keys:
-    """Ask the service that CCE names to its pods. The file is read anew each time."""
+    """Fetch keys from the service that CCE configures for pods. The file is read each time."""
     uri = os.environ.get(_POD_URI, "").strip()
     path = os.environ.get(_POD_TOKEN_FILE, "").strip()
     if not uri or not path:
-        msg = f"{_POD_TOKEN_FILE if uri else _POD_URI} is not set"
-        raise ConfigurationError(msg)
+        raise ConfigurationError(f"{_POD_TOKEN_FILE if uri else _POD_URI} is not set")
     token = secret_in(_POD_TOKEN_FILE, path)
     origin, target = _pod_address(uri)
     headers = {"Authorization": token, "Content-Type": "application/json"}
@@ -115,22 +114,21 @@ def pod_keys(tools: Tools) -> Keys:
 
 
 def secret_in(name: str, path: str) -> str:
-    """Read a secret from a file that a variable or a setting names.
+    """Return the secret in a file that a variable or a setting names.
 
     Raises:
-        ConfigurationError: It cannot be read, or no header can carry what it holds.
+        ConfigurationError: The file cannot be read, or its content is invalid in a header.
     """
     try:
         text = Path(path).expanduser().read_text("ascii").strip()
     except (OSError, ValueError, RuntimeError) as error:
         why = error.strerror if isinstance(error, OSError) else type(error).__name__
-        msg = f"{name}: {path} cannot be read: {why}"
-        raise ConfigurationError(msg) from None
-    return checked(f"what {name} names", text)
+        raise ConfigurationError(f"{name}: {path} cannot be read: {why}") from None
+    return checked(f"the content of the file in {name}", text)
 
 
 def _pod_address(uri: str) -> tuple[str, str]:
-    """Split the address. It has to be on this machine or beside it, or encrypted."""
+    """Return the parts of the URL. It must be local or private, or use https."""
     try:
         parts = urllib.parse.urlsplit(uri)
         host, port = parts.hostname or "", parts.port
@@ -144,8 +142,9 @@ def _pod_address(uri: str) -> tuple[str, str]:
         pass
     fits = parts.scheme == "https" or (parts.scheme == "http" and near)
     if not host or not fits or "@" in parts.netloc or not uri.isascii() or not uri.isprintable():
-        msg = f"{_POD_URI} must be https, or plain HTTP to a loopback or private address"
-        raise ConfigurationError(msg)
+        raise ConfigurationError(
+            f"{_POD_URI} must be https, or plain HTTP to a loopback or private address"
+        )
     name = f"[{host}]" if ":" in host else host
     origin = f"{parts.scheme}://{name}" + (f":{port}" if port is not None else "")
     return origin, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dcs_sessions._renewal import Step, Tools
     from dcs_sessions._wire import Reply, Request, Scope
 
-# The answers that mean "this token was good once".
+# Error codes of an expired token.
 _EXPIRED: Final = frozenset({"APIGW.0307", "DCS.1002", "111401002"})
 
 
@@ -26,9 +26,9 @@ class Token:
     """A token.
 
     Attributes:
-        text: The token itself.
-        expires: Seconds since 1970; infinity when nobody knows.
-        project_id: ID of the project that it is for, or None.
+        text: The token.
+        expires: Seconds since 1970; infinity if not known.
+        project_id: ID of its project, or None.
     """
 
     text: str = attrs.field(repr=False)
@@ -37,18 +37,18 @@ class Token:
 
 
 class RenewableToken(Auth):
-    """A token that is fetched, and fetched once more when the service says that it has expired."""
+    """A token that is fetched, and fetched again once if the service reports it as expired."""
 
     def __repr__(self) -> str:
-        """Show nothing of the token."""
+        """Return a representation without the token."""
         return f"{type(self).__name__}(***)"
 
     def tokens(self, scope: Scope | None) -> Renewed[Token]:
-        """Return what gets the tokens for a scope."""
+        """Return the source of the tokens for a scope."""
         raise NotImplementedError
 
     def flow(self, request: Request) -> Flow:
-        """Send the token; ask for a new one, once, when it has expired."""
+        """Send the token, and a new one, once, if it has expired."""
         tokens = self.tokens(request.scope)
         token = yield from tokens.get()
         request.headers["X-Auth-Token"] = token.text
@@ -65,13 +65,13 @@ class TokenAuth(RenewableToken):
 
     Args:
         token: The token, or a function that returns one. A function is called before the first
-            request and again when the service says that the token has expired, one call at a time.
-            A plain function is called on a thread of its own, so that it stops no event loop and no
-            call waits for it longer than its timeout. An async function is awaited on the event
-            loop of the `AsyncClient`; a `Client` refuses it with a `ConfigurationError`.
+            request and again if the service reports the token as expired, one call at a time. A
+            plain function is called on a thread of its own, so that it does not block the event
+            loop and each call keeps its timeout. An async function is awaited on the event loop of
+            the `AsyncClient`; with a `Client`, it raises a `ConfigurationError`.
 
     Raises:
-        ConfigurationError: The token is empty, or no header can carry it.
+        ConfigurationError: The token is empty, or is invalid in a header.
     """
 
     @without_frames
@@ -89,7 +89,7 @@ class TokenAuth(RenewableToken):
             yield request
 
     def tokens(self, scope: Scope | None) -> Renewed[Token]:
-        """Return the tokens of the function, which are the same for every scope."""
+        """Return the source of the tokens, the same for every scope."""
         del scope
         return self._tokens
 
