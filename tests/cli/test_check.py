@@ -14,7 +14,7 @@ from support.fake import FakeDcs
 from support.scripted import answer
 
 
-def test_a_node_that_is_down_is_not_good(tmp_path: Path) -> None:
+def test_node_that_is_down_is_not_good(tmp_path: Path) -> None:
     with Emulator(nodes=2) as dcs:
         cli = Cli(
             tmp_path,
@@ -76,7 +76,7 @@ PROXY = "http://127.0.0.1:9"
 
 
 @pytest.mark.parametrize("command", [("check",), ("nodes", "i"), ("query", "i")])
-def test_the_proxy_in_use_is_named(cli: Cli, command: tuple[str, ...]) -> None:
+def test_proxy_in_use_is_named(cli: Cli, command: tuple[str, ...]) -> None:
     through = cli.with_env(
         DCS_SESSIONS_ENDPOINT=None,
         DCS_SESSIONS_REGION="cn-north-4",
@@ -95,7 +95,7 @@ def test_no_proxy_is_named_where_none_is_used(cli: Cli, own: Emulator) -> None:
     assert port != 9
 
 
-def test_a_misspelt_region_gets_a_suggestion(cli: Cli) -> None:
+def test_misspelt_region_gets_a_suggestion(cli: Cli) -> None:
     nowhere = cli.with_env(DCS_SESSIONS_ENDPOINT=None, HTTPS_PROXY=PROXY)
     done = nowhere("check", "--region", "cn-nroth-4", "--timeout", "1", code=1)
     assert "not in the list of regions; did you mean cn-north-4?" in done.stdout

@@ -78,7 +78,7 @@ def test_raw_is_the_answer_to_the_byte(
     assert (run.returncode, run.stdout) == (4, refusal)
 
 
-def test_a_job_that_has_failed(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_job_that_has_failed(fake: FakeDcs, fake_cli: Cli) -> None:
     job = {
         "job_id": "j",
         "status": "FAIL",
@@ -100,13 +100,13 @@ def test_spec_is_the_document(cli: Cli) -> None:
     assert json.loads(cli("spec", "--format", "json").stdout) == yaml.safe_load(SPEC.read_text())
 
 
-def test_the_version_is_that_of_the_document(cli: Cli) -> None:
+def test_version_is_that_of_the_document(cli: Cli) -> None:
     expected = f"dcs-sessions, version {dcs_sessions.__version__}\n"
     assert cli("--version").stdout == expected
     assert cli("--quiet", "--version").stdout == expected
 
 
-def test_the_fields_are_those_of_the_contract() -> None:
+def test_fields_are_those_of_the_contract() -> None:
     schemas = yaml.safe_load(SPEC.read_text())["components"]["schemas"]
     assert list(_columns.FIELDS) == list(schemas["Session"]["properties"])
 
@@ -144,7 +144,7 @@ def test_bash_completes(cli: Cli, tmp_path: Path) -> None:
 # Help
 
 
-def test_the_overview(cli: Cli) -> None:
+def test_overview(cli: Cli) -> None:
     text = cli("--help").stdout
     assert cli("-h").stdout == text
     assert cli("--debug", "--help").stdout == text  # the way through click
@@ -192,7 +192,7 @@ def test_looking_up_imports_next_to_nothing(cli: Cli) -> None:
         (answer(500, b"", {"X-Request-Id": "r-1"}), 1),
     ],
 )
-def test_an_error_is_two_lines(step: Step, code: int, fake: FakeDcs, fake_cli: Cli) -> None:
+def test_error_is_two_lines(step: Step, code: int, fake: FakeDcs, fake_cli: Cli) -> None:
     fake.first = lambda _: step
     done = fake_cli("nodes", "i", code=code)
     happened, advice = done.stderr.splitlines()
@@ -204,13 +204,13 @@ def test_an_error_is_two_lines(step: Step, code: int, fake: FakeDcs, fake_cli: C
 
 
 @pytest.mark.parametrize(("step", "code"), [(reset, 1), (hang_up, 1), (silence, 5)])
-def test_a_broken_network(step: Step, code: int, fake: FakeDcs, fake_cli: Cli) -> None:
+def test_broken_network(step: Step, code: int, fake: FakeDcs, fake_cli: Cli) -> None:
     fake.first = lambda _: step
     done = fake_cli("nodes", "i", "--timeout", "0.5", code=code)
     assert done.stderr.count("\n") == 2
 
 
-def test_a_job_that_takes_too_long(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_job_that_takes_too_long(fake: FakeDcs, fake_cli: Cli) -> None:
     running = answer(200, {"job_id": "j", "status": "RUNNING"})
     fake.first = lambda request: running if "/jobs/" in request.path else None
     done = fake_cli("query", "i", "--timeout", "0.3", code=5)
@@ -430,7 +430,7 @@ def test_no_secret_is_ever_shown(words: tuple[str, ...], fake: FakeDcs, fake_cli
                 assert "Traceback" in run.stderr
 
 
-def test_a_secret_that_comes_back_in_an_error(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_secret_that_comes_back_in_an_error(fake: FakeDcs, fake_cli: Cli) -> None:
     echo = answer(401, {"error_code": "DCS.1001", "error_msg": "bad token a-token"})
     fake.first = lambda _: echo
     assert "bad token ***" in fake_cli("nodes", "i", code=3).stderr

@@ -106,12 +106,12 @@ def test_every_command_takes_a_name(cli: Cli, several: Emulator) -> None:
     assert cli("nodes", "legacy-instance-7").stdout.count("\n") == 2  # an ID of another form
 
 
-def test_an_id_costs_no_call(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_id_costs_no_call(fake: FakeDcs, fake_cli: Cli) -> None:
     fake_cli("nodes", "5560df16-cebf-4473-95c4-d1b573c16e79")
     assert len(fake.received) == 1
 
 
-def test_a_name_that_several_have_is_refused(cli: Cli, several: Emulator) -> None:
+def test_name_that_several_have_is_refused(cli: Cli, several: Emulator) -> None:
     for words in (("kill-all", "same-name", "--yes"), ("query", "same-name")):
         done = cli(*words, code=2)
         first, *lines = done.stderr.splitlines()
@@ -131,18 +131,18 @@ def test_a_name_that_several_have_is_refused(cli: Cli, several: Emulator) -> Non
         ("prod", "checkout-prod"),
     ],
 )
-def test_the_closest_names_are_told(cli: Cli, name: str, closest: str) -> None:
+def test_closest_names_are_told(cli: Cli, name: str, closest: str) -> None:
     lines = cli("query", name, code=4).stderr.splitlines()
     assert lines[0] == f"dcs-sessions: no instance is called {name!r}; the closest names are:"
     assert closest in [line.split()[0] for line in lines[1:-1]]
 
 
-def test_a_name_like_no_other(cli: Cli) -> None:
+def test_name_like_no_other(cli: Cli) -> None:
     done = cli("query", "xyzxyzxyz", code=4)
     assert done.stderr.startswith("dcs-sessions: none of the 5 instances is called 'xyzxyzxyz'\n")
 
 
-def test_a_hostile_name_cannot_write_to_the_terminal(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_hostile_name_cannot_write_to_the_terminal(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.instances = [{"instance_id": "i\n", "name": "shop-\x1b[31m\nend", "status": "\x07"}]
     for words in (("instances",), ("query", "shop-"), ("query", "shop-\x1b[31m\nend")):
         done = subprocess.run(
@@ -155,7 +155,7 @@ def test_a_hostile_name_cannot_write_to_the_terminal(fake: FakeDcs, fake_cli: Cl
 # The default
 
 
-def test_the_environment_has_a_default(cli: Cli, several: Emulator) -> None:
+def test_environment_has_a_default(cli: Cli, several: Emulator) -> None:
     default = cli.with_env(DCS_SESSIONS_INSTANCE="checkout-prod")
     assert default("nodes").stdout == cli("nodes", "checkout-prod").stdout
     assert default("nodes", "-o", "csv").stdout.count("\n") == 3
@@ -303,7 +303,7 @@ def test_help_and_version_are_commands_too(cli: Cli) -> None:
     assert "Did you mean 'query'?" in cli("help", "qeury", code=2).stderr
 
 
-def test_a_full_disk_is_no_fault_of_the_program(cli: Cli) -> None:
+def test_full_disk_is_no_fault_of_the_program(cli: Cli) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
     for form in ("table", "json", "csv"):

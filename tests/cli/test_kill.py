@@ -56,7 +56,7 @@ def test_by_address(cli: Cli, own: Emulator, connect: Connect) -> None:
     assert is_alive(other)
 
 
-def test_a_node_that_the_address_is_not_on(cli: Cli, own: Emulator, connect: Connect) -> None:
+def test_node_that_the_address_is_not_on(cli: Cli, own: Emulator, connect: Connect) -> None:
     victim = connect("elsewhere")
     words = ("kill", own.instance_id, "--node", own.node_ids[1], peer_of(victim), "--yes")
     assert "not found" in cli(*words, code=6).stdout
@@ -176,7 +176,7 @@ def test_standard_input_that_is_empty(lines: str, fake: FakeDcs, fake_cli: Cli) 
 # Who is behind an address
 
 
-def test_an_address_that_nobody_has(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_address_that_nobody_has(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [sessions(1)]
     words = ("kill", "i", "10.0.0.1:1", "10.0.0.1:2", "--yes", "-o", "jsonl")
     done = fake_cli(*words, code=6)
@@ -187,7 +187,7 @@ def test_an_address_that_nobody_has(fake: FakeDcs, fake_cli: Cli) -> None:
     assert fake.killed == [("n1", ["10.0.0.1:1"])]
 
 
-def test_an_address_may_be_written_in_several_ways(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_address_may_be_written_in_several_ways(fake: FakeDcs, fake_cli: Cli) -> None:
     six = {"id": "1", "addr": "198.19.0.1:7", "peer": "[2001:db8::1]:5", "name": "six", "age": 9}
     fake.lists["n1"] = [[six]]
     for address in ("[2001:DB8:0::1]:5", "198.19.0.1:7"):
@@ -196,7 +196,7 @@ def test_an_address_may_be_written_in_several_ways(fake: FakeDcs, fake_cli: Cli)
     assert fake.killed == [("n1", ["[2001:db8::1]:5"])] * 2
 
 
-def test_an_address_on_several_nodes(tmp_path: Path) -> None:
+def test_address_on_several_nodes(tmp_path: Path) -> None:
     with FakeDcs(a=[sessions(1)], b=[sessions(1)]) as fake:
         cli = cli_for(fake, tmp_path)
         done = cli("kill", "i", "10.0.0.1:1", "--yes", code=2)
@@ -206,7 +206,7 @@ def test_an_address_on_several_nodes(tmp_path: Path) -> None:
         assert fake.killed == [("b", ["10.0.0.1:1"])]
 
 
-def test_an_address_that_several_sessions_have(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_address_that_several_sessions_have(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [[*sessions(1), *sessions(1, id="9")]]
     done = fake_cli("kill", "i", "10.0.0.1:1", "--yes", code=6)
     assert "several sessions have the address" in done.stdout
@@ -231,7 +231,7 @@ OTHER = "another session has its address now"
         ([{**BEFORE, "idle": 0}], "spared", "it no longer matches"),
     ],
 )
-def test_an_address_that_has_changed_hands_is_spared(
+def test_address_that_has_changed_hands_is_spared(
     now: list[dict[str, Any]], result: str, reason: str, fake: FakeDcs, fake_cli: Cli
 ) -> None:
     safe = {**BEFORE, "id": "2", "peer": "10.0.0.1:2"}
@@ -250,7 +250,7 @@ def test_an_address_that_has_changed_hands_is_spared(
         ([{**BEFORE, "name": None}], False),
     ],
 )
-def test_a_session_that_may_be_another_is_spared(
+def test_session_that_may_be_another_is_spared(
     now: list[dict[str, Any]], is_missed: bool, fake: FakeDcs, fake_cli: Cli
 ) -> None:
     fake.lists["n1"] = [[BEFORE], now]
@@ -272,7 +272,7 @@ def test_a_session_that_may_be_another_is_spared(
         ({"user": "x"}, "spared"),
     ],
 )
-def test_a_row_is_compared_with_the_list_of_now(
+def test_row_is_compared_with_the_list_of_now(
     changes: dict[str, Any], result: str, fake: FakeDcs, fake_cli: Cli
 ) -> None:
     fake.times = ["2026-11-24T10:10:00.000Z"]
@@ -291,7 +291,7 @@ def test_without_an_id_the_age_must_tell(fake: FakeDcs, fake_cli: Cli) -> None:
     assert [result for result, _ in results(done.stdout).values()] == ["spared"] * 3 + ["ended"]
 
 
-def test_a_session_with_the_same_address_that_does_not_fit(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_session_with_the_same_address_that_does_not_fit(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [[BEFORE, {**BEFORE, "id": "2", "idle": 0}, {"idle": 99}]]
     done = fake_cli("kill", "i", "--min-idle", "10", "--yes", "-o", "jsonl", code=6)
     assert results(done.stdout) == {
@@ -301,7 +301,7 @@ def test_a_session_with_the_same_address_that_does_not_fit(fake: FakeDcs, fake_c
     assert fake.killed == []
 
 
-def test_the_peer_is_sent_or_else_the_address(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_peer_is_sent_or_else_the_address(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [
         [
             {"id": "1", "addr": "a:1", "peer": "p:1", "age": 1},
@@ -367,7 +367,7 @@ def test_batches(two: tuple[FakeDcs, Cli]) -> None:
 @pytest.mark.parametrize(
     "step", [answer(413), answer(400, {"error_code": "DCS.4800", "error_msg": "client_addrs"})]
 )
-def test_a_batch_that_is_too_large_is_halved(step: Step, two: tuple[FakeDcs, Cli]) -> None:
+def test_batch_that_is_too_large_is_halved(step: Step, two: tuple[FakeDcs, Cli]) -> None:
     fake, cli = two
     fake.first = at_kill(1, step)
     cli("kill", "i", "--name", "w", "--yes", "-o", "jsonl")
@@ -450,7 +450,7 @@ def test_what_was_done_is_reported_when_a_signal_comes(
         assert out.splitlines()[-1] == total
 
 
-def test_a_signal_that_is_ignored_stays_so(two: tuple[FakeDcs, Cli]) -> None:
+def test_signal_that_is_ignored_stays_so(two: tuple[FakeDcs, Cli]) -> None:
     fake, cli = two
     begun, goes_on = threading.Event(), threading.Event()
 
@@ -469,7 +469,7 @@ def test_a_signal_that_is_ignored_stays_so(two: tuple[FakeDcs, Cli]) -> None:
     assert (process.returncode, out) == (0, "2,501 ended, 0 gone already, 0 spared, 0 unknown\n")
 
 
-def test_a_reader_who_leaves_stops_nothing(two: tuple[FakeDcs, Cli]) -> None:
+def test_reader_who_leaves_stops_nothing(two: tuple[FakeDcs, Cli]) -> None:
     fake, cli = two
     with cli.start("kill", "i", "--name", "w", "--yes", "--quiet") as process:
         assert process.stdout is not None

@@ -55,7 +55,7 @@ def names(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "csv"])
-def test_the_formats_for_programs_stay_as_they_are(form: str, fake: FakeDcs, fake_cli: Cli) -> None:
+def test_formats_for_programs_stay_as_they_are(form: str, fake: FakeDcs, fake_cli: Cli) -> None:
     """Changing the files breaks somebody's script: say so in the changelog."""
     fake.lists["n1"] = [ROWS]
     out = fake_cli("query", "i", "-o", form).stdout
@@ -103,7 +103,7 @@ def test_no_cell_of_csv_is_a_formula_for_any_spreadsheet(names: list[str]) -> No
 
 
 @pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv"])
-def test_a_session_cannot_write_to_the_terminal(form: str, fake: FakeDcs, fake_cli: Cli) -> None:
+def test_session_cannot_write_to_the_terminal(form: str, fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [[{**ROWS[3], "user": "\x1b[31m", "cmd": "\x1b\\"}]]
     done = fake_cli("query", "i", "-o", form)
     for char in (*map(chr, range(32)), "\x7f", "\x9b", "\u202e"):
@@ -115,7 +115,7 @@ def test_a_session_cannot_write_to_the_terminal(form: str, fake: FakeDcs, fake_c
 # Tables
 
 
-def test_a_table_in_a_pipe_is_whole_and_plain(cli: Cli, own: Emulator, connect: Connect) -> None:
+def test_table_in_a_pipe_is_whole_and_plain(cli: Cli, own: Emulator, connect: Connect) -> None:
     name = "a-long-name-" + "x" * 200
     connect(name)
     done = cli.with_env(COLUMNS="40")("query", own.instance_id, "--name", name)
@@ -246,7 +246,7 @@ def test_some_nodes_fail(form: str, tmp_path: Path) -> None:
         assert cli("query", "i", "--node", "n1", code=1).stdout == ""
 
 
-def test_a_list_that_breaks_off_is_printed_as_far_as_it_came(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_list_that_breaks_off_is_printed_as_far_as_it_came(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [[{"id": str(number)} for number in range(1500)]]
     fake.first = lambda request: hang_up if request.query.get("offset") == "1000" else None
     done = fake_cli("query", "i", "-o", "jsonl", "--timeout", "1", code=6)
@@ -296,7 +296,7 @@ def test_rows_of_a_node_are_printed_before_the_next_node_has_answered(
 # Long lists, and readers who leave
 
 
-def test_a_reader_who_leaves_is_no_error(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_reader_who_leaves_is_no_error(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [[{"id": str(number), "name": "x" * 100} for number in range(5000)]]
     for form in ("table", "json", "jsonl", "csv"):
         with fake_cli.start("query", "i", "-o", form, "--quiet") as process:
@@ -308,7 +308,7 @@ def test_a_reader_who_leaves_is_no_error(fake: FakeDcs, fake_cli: Cli) -> None:
             assert process.wait(30) == 0
 
 
-def test_a_long_list_is_not_held(tmp_path: Path) -> None:
+def test_long_list_is_not_held(tmp_path: Path) -> None:
     """As many as 200,000 in `make bench`; here enough to tell."""
     script = Path(__file__).parents[1] / "bench" / "server.py"
     with subprocess.Popen(
@@ -354,7 +354,7 @@ def peak_memory(cli: Cli, count: int) -> int:
         (["--limit", "9", "--name", "few"], None),
     ],
 )
-def test_a_limit_says_how_many_more_there_are(
+def test_limit_says_how_many_more_there_are(
     words: list[str], said: str | None, fake: FakeDcs, fake_cli: Cli
 ) -> None:
     fake.lists["n1"] = [[{"id": str(n), "name": "few" if n < 5 else "x"} for n in range(1235)]]
@@ -363,7 +363,7 @@ def test_a_limit_says_how_many_more_there_are(
     assert [line for line in run.stderr.splitlines() if "more" in line] == ([said] if said else [])
 
 
-def test_a_long_name_does_not_pad_the_others(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_long_name_does_not_pad_the_others(fake: FakeDcs, fake_cli: Cli) -> None:
     rows = [{"id": str(n), "addr": f"10.0.0.1:{n}", "name": "web", "cmd": "get"} for n in range(9)]
     fake.lists["n1"] = [[*rows, {"addr": "10.0.0.2:1", "name": "x" * 2000, "cmd": "get"}]]
     lines = fake_cli("query", "i").stdout.splitlines()

@@ -268,7 +268,7 @@ def test_metrics_hold_any_name(names: list[str]) -> None:
 # Pages, and long names
 
 
-def test_a_page_goes_to_standard_output(
+def test_page_goes_to_standard_output(
     leaking: FakeDcs, fake_cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -302,7 +302,7 @@ def test_what_does_not_go_together(fake: FakeDcs, fake_cli: Cli, words: tuple[st
     run(fake_cli, "i", *words, code=2)
 
 
-def test_a_failed_node_is_said(leaking: FakeDcs, fake_cli: Cli) -> None:
+def test_failed_node_is_said(leaking: FakeDcs, fake_cli: Cli) -> None:
     refusal = {"error_code": "DCS.5053", "error_msg": "gone"}
     leaking.first = lambda request: (
         answer(400, refusal)
@@ -365,7 +365,7 @@ def test_progress_counts_nodes(cli: Cli, own: Emulator) -> None:
     assert b"Querying the nodes of dcs-emulator" in terminal.raw
 
 
-def test_the_limit_is_that_of_the_real_server(cli: Cli, own: Emulator) -> None:
+def test_limit_is_that_of_the_real_server(cli: Cli, own: Emulator) -> None:
     for url in own.redis_urls:
         with valkey.Valkey.from_url(url) as server:
             server.config_set("maxclients", 1500)

@@ -29,7 +29,7 @@ def is_as_it_was(terminal: Terminal) -> bool:
     )
 
 
-def test_a_table_fits_the_terminal(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_table_fits_the_terminal(fake: FakeDcs, fake_cli: Cli) -> None:
     rows = [{"addr": "10.0.0.1:1", "name": "n" * 200, "user": "日本語" * 9, "omem": 1}]
     fake.lists["n1"] = [rows]
     with fake_cli.terminal("query", "i", columns=80) as terminal:
@@ -114,7 +114,7 @@ def test_ctrl_c_while_it_waits(fake: FakeDcs, fake_cli: Cli) -> None:
 # Prompts
 
 
-def test_a_kill_of_thousands_is_seen_at_a_glance(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_kill_of_thousands_is_seen_at_a_glance(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [
         [
             {"id": str(n), "peer": f"10.0.{n % 40}.1:{n}", "name": f"w-{n % 300}", "age": 9 * n}
@@ -140,7 +140,7 @@ def test_a_kill_of_thousands_is_seen_at_a_glance(fake: FakeDcs, fake_cli: Cli) -
         assert "2,101 ended, 0 gone already, 0 spared, 0 unknown" in terminal.end(0)
 
 
-def test_a_kill_shows_and_asks(cli: Cli, own: Emulator, connect: Connect) -> None:
+def test_kill_shows_and_asks(cli: Cli, own: Emulator, connect: Connect) -> None:
     victim = connect("asked")
     words = ("kill", own.instance_id, "--name", "asked")
     with cli.terminal(*words, columns=160) as terminal:
@@ -165,7 +165,7 @@ def test_kill_all_wants_the_id(cli: Cli, own: Emulator, connect: Connect) -> Non
     assert is_alive(client)
 
 
-def test_a_token_that_is_typed_is_not_shown(cli: Cli, own: Emulator) -> None:
+def test_token_that_is_typed_is_not_shown(cli: Cli, own: Emulator) -> None:
     without = cli.with_env(DCS_SESSIONS_TOKEN=None)
     with without.terminal("check", "--ask-token", own.instance_id) as terminal:
         terminal.wait_for("Token:")
@@ -177,7 +177,7 @@ def test_a_token_that_is_typed_is_not_shown(cli: Cli, own: Emulator) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_password_that_is_typed_is_not_shown(cli: Cli, known: bool) -> None:
+def test_password_that_is_typed_is_not_shown(cli: Cli, known: bool) -> None:
     with IdentityService() as service:
         without = cli.with_env(
             DCS_SESSIONS_TOKEN=None,

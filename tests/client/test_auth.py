@@ -42,7 +42,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
-def test_a_token_from_a_function_is_asked_for_once(both: Both, server: ScriptedServer) -> None:
+def test_token_from_a_function_is_asked_for_once(both: Both, server: ScriptedServer) -> None:
     server.steps = [JOB]
     tokens = iter(["token-1", "token-2"])
     client = both(endpoint=server.endpoint, auth=TokenAuth(lambda: next(tokens)))
@@ -51,7 +51,7 @@ def test_a_token_from_a_function_is_asked_for_once(both: Both, server: ScriptedS
     assert [request.headers["x-auth-token"] for request in server.received] == ["token-1"] * 2
 
 
-def test_an_expired_token_is_replaced_once(both: Both, server: ScriptedServer) -> None:
+def test_expired_token_is_replaced_once(both: Both, server: ScriptedServer) -> None:
     server.steps = [EXPIRED, JOB]
     tokens = iter(["old", "new"])
     client = both(endpoint=server.endpoint, auth=TokenAuth(lambda: next(tokens)))
@@ -59,7 +59,7 @@ def test_an_expired_token_is_replaced_once(both: Both, server: ScriptedServer) -
     assert [request.headers["x-auth-token"] for request in server.received] == ["old", "new"]
 
 
-def test_a_token_that_stays_expired_is_an_error(both: Both, server: ScriptedServer) -> None:
+def test_token_that_stays_expired_is_an_error(both: Both, server: ScriptedServer) -> None:
     server.steps = [EXPIRED]
     client = both(endpoint=server.endpoint, auth=TokenAuth(lambda: "old"))
     with pytest.raises(dcs_sessions.AuthenticationError):
@@ -76,7 +76,7 @@ def test_other_401s_do_not_ask_for_a_token(both: Both, server: ScriptedServer, c
     assert len(server.received) == 1
 
 
-def test_a_fixed_token_is_not_sent_again_when_it_has_expired(
+def test_fixed_token_is_not_sent_again_when_it_has_expired(
     both: Both, server: ScriptedServer
 ) -> None:
     server.steps = [EXPIRED, JOB]
@@ -106,7 +106,7 @@ def test_many_threads_ask_for_a_token_once(server: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "a b\n", "é", " x", "x\r\nX-Evil: 1", None, 5, b"x"])
-def test_a_secret_that_no_header_can_carry_is_not_shown(value: object) -> None:
+def test_secret_that_no_header_can_carry_is_not_shown(value: object) -> None:
     if not callable(value):
         with pytest.raises((ConfigurationError, TypeError)) as caught:
             AkSkAuth("good-ak", value)  # type: ignore[arg-type]
@@ -114,7 +114,7 @@ def test_a_secret_that_no_header_can_carry_is_not_shown(value: object) -> None:
         assert value in {"", None, 5} or str(value) not in str(caught.value)
 
 
-def test_a_function_that_gives_no_token_is_named(both: Both, server: ScriptedServer) -> None:
+def test_function_that_gives_no_token_is_named(both: Both, server: ScriptedServer) -> None:
     client = both(endpoint=server.endpoint, auth=TokenAuth(lambda: ""))
     with pytest.raises(
         ConfigurationError,
@@ -132,7 +132,7 @@ def test_nothing_shows_a_secret() -> None:
         assert repr(auth) == f"{type(auth).__name__}(***)"
 
 
-def test_a_signed_request_carries_what_the_signature_covers(
+def test_signed_request_carries_what_the_signature_covers(
     both: Both, server: ScriptedServer
 ) -> None:
     server.steps = [answer(200, {"job_id": "j"})]
@@ -152,7 +152,7 @@ def test_a_signed_request_carries_what_the_signature_covers(
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="needs a time zone of its own")
-def test_the_date_of_a_signature_is_in_utc(
+def test_date_of_a_signature_is_in_utc(
     both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.steps = [JOB]
@@ -233,7 +233,7 @@ def test_temporary_keys_have_a_security_token(
     assert server.received[0].headers["x-security-token"] == "st"
 
 
-def test_the_environment_comes_first(
+def test_environment_comes_first(
     both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.steps = [JOB]
@@ -282,9 +282,7 @@ def test_then_the_file(both: Both, server: ScriptedServer, tmp_path: Path) -> No
         ("[basic]\nak=canary\nak=canary\n", "cannot be read: DuplicateOptionError"),
     ],
 )
-def test_a_file_with_a_fault_is_named_and_not_quoted(
-    tmp_path: Path, text: str, problem: str
-) -> None:
+def test_file_with_a_fault_is_named_and_not_quoted(tmp_path: Path, text: str, problem: str) -> None:
     path = credentials_file(tmp_path, text)
     with pytest.raises(ConfigurationError, match=problem) as caught:
         dcs_sessions.Client.from_env(endpoint="https://x", project_id="p")
@@ -292,13 +290,13 @@ def test_a_file_with_a_fault_is_named_and_not_quoted(
     assert "canary" not in str(caught.value)
 
 
-def test_a_file_that_is_named_has_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_is_named_has_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", "/no/such/file")
     with pytest.raises(ConfigurationError, match="/no/such/file cannot be read: No such file"):
         dcs_sessions.Client.from_env(endpoint="https://x", project_id="p")
 
 
-def test_a_file_that_others_can_read_gives_a_warning(tmp_path: Path) -> None:
+def test_file_that_others_can_read_gives_a_warning(tmp_path: Path) -> None:
     credentials_file(tmp_path, "[basic]\nak=a\nsk=s\n", 0o644)
     with pytest.warns(UserWarning, match="can be read by others: chmod 600") as warned:
         dcs_sessions.Client.from_env(endpoint="https://x", project_id="p")
@@ -315,7 +313,7 @@ def test_half_a_key_pair_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 # Where the service is
 
 
-def test_a_region_gives_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_region_gives_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     auth = TokenAuth("t")
     client = dcs_sessions.Client(region="cn-north-4", auth=auth)
     assert "https://dcs.cn-north-4.myhuaweicloud.com" in repr(client)
@@ -353,7 +351,7 @@ def test_a_region_gives_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"endpoint": "http://dcs.example", "project_id": "p"}, "unencrypted: use https"),
     ],
 )
-def test_a_client_that_cannot_be(arguments: dict[str, Any], problem: str) -> None:
+def test_client_that_cannot_be(arguments: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem) as caught:
         dcs_sessions.Client(**{"auth": TokenAuth("t"), **arguments})
     assert "canary" not in str(caught.value)
@@ -392,11 +390,11 @@ def test_where_the_identity_service_is(monkeypatch: pytest.MonkeyPatch) -> None:
         ("http://127.0.0.1", "http://127.0.0.1"),
     ],
 )
-def test_an_endpoint_stays_as_it_is(endpoint: str, origin: str) -> None:
+def test_endpoint_stays_as_it_is(endpoint: str, origin: str) -> None:
     assert checked_origin("endpoint", endpoint, allow_http=False) == origin
 
 
-def test_the_project_is_looked_up_once(
+def test_project_is_looked_up_once(
     both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", server.endpoint)
@@ -429,7 +427,7 @@ def test_none_or_several_projects(
         both(endpoint=server.endpoint, region="cn-north-4").get_job("j")
 
 
-def test_an_identity_service_that_makes_no_sense(
+def test_identity_service_that_makes_no_sense(
     both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", server.endpoint)

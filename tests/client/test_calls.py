@@ -59,7 +59,7 @@ def test_what_a_query_holds_is_sent_as_text(both: Both, server: ScriptedServer) 
 
 
 @pytest.mark.parametrize(("length", "sent"), [(1024, 1), (1025, 0)])
-def test_the_longest_id(both: Both, server: ScriptedServer, length: int, sent: int) -> None:
+def test_longest_id(both: Both, server: ScriptedServer, length: int, sent: int) -> None:
     server.steps = [answer(200, {"job_id": "j", "status": "SUCCESS"})]
     wrong = pytest.raises(InvalidArgumentError, match=r"^job_id has 1025 characters, the maximum")
     with contextlib.nullcontext() if sent else wrong:
@@ -132,7 +132,7 @@ def test_list_nodes(both: Both, server: ScriptedServer) -> None:
     ],
     ids=["empty", "one more", "one less", "one other", "odd values", "a field of ours"],
 )
-def test_a_session_keeps_what_is_missing_null_and_unknown(
+def test_session_keeps_what_is_missing_null_and_unknown(
     both: Both, server: ScriptedServer, row: dict[str, object]
 ) -> None:
     server.steps = [answer(200, page(row))]
@@ -140,7 +140,7 @@ def test_a_session_keeps_what_is_missing_null_and_unknown(
     assert session.to_dict() == {**row, "node_id": "n"}
 
 
-def test_the_ends_of_what_list_sessions_takes(both: Both, server: ScriptedServer) -> None:
+def test_ends_of_what_list_sessions_takes(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(200, page())]
     client = both(endpoint=server.endpoint)
     client.list_sessions("i", "n", offset=2**31 - 1, limit=1000, order="desc")
@@ -177,7 +177,7 @@ def test_ids_never_lead_to_another_path(both: Both, server: ScriptedServer) -> N
         ("kill_all_sessions", ("i",), "pass either node_id, or all_nodes=True"),
     ],
 )
-def test_a_wrong_argument_is_named_and_nothing_is_sent(
+def test_wrong_argument_is_named_and_nothing_is_sent(
     both: Both, server: ScriptedServer, method: str, arguments: tuple[object, ...], named: str
 ) -> None:
     with pytest.raises(InvalidArgumentError, match=rf"^{named}\b"):
@@ -207,7 +207,7 @@ def test_a_wrong_argument_is_named_and_nothing_is_sent(
         ("headers", {"X-Good": "bad\r\nX-Evil: 1"}),
     ],
 )
-def test_a_wrong_option_is_named_and_nothing_is_sent(
+def test_wrong_option_is_named_and_nothing_is_sent(
     both: Both, server: ScriptedServer, name: str, value: object
 ) -> None:
     with pytest.raises(InvalidArgumentError, match=rf"^{name}\b"):
@@ -215,14 +215,14 @@ def test_a_wrong_option_is_named_and_nothing_is_sent(
     assert server.received == []
 
 
-def test_a_wrong_project_is_named(both: Both) -> None:
+def test_wrong_project_is_named(both: Both) -> None:
     client = both(endpoint="http://127.0.0.1:1", project_id="..")
     for call in (client.list_nodes, client.get_job):
         with pytest.raises(InvalidArgumentError, match=r"^project_id "):
             call("x")
 
 
-def test_a_kill_of_a_node_and_of_all_at_once_is_refused(both: Both) -> None:
+def test_kill_of_a_node_and_of_all_at_once_is_refused(both: Both) -> None:
     with pytest.raises(InvalidArgumentError, match="either node_id, or all_nodes=True"):
         both(endpoint="http://127.0.0.1:1").kill_all_sessions("i", "n", all_nodes=True)
 

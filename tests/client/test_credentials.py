@@ -329,7 +329,7 @@ def from_env(both: Both, service: IdentityService) -> Any:
     return both.adopt(both.cls.from_env(endpoint=service.endpoint, project_id="p", retry=None))
 
 
-def test_the_server_comes_before_the_pod(
+def test_server_comes_before_the_pod(
     both: Both, service: IdentityService, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     pod(service, monkeypatch, tmp_path)
@@ -410,7 +410,7 @@ def test_everything_that_was_tried_is_listed(both: Both, service: IdentityServic
     )
 
 
-def test_an_agency_is_assumed_with_an_id_token(
+def test_agency_is_assumed_with_an_id_token(
     both: Both,
     service: IdentityService,
     monkeypatch: pytest.MonkeyPatch,
@@ -450,7 +450,7 @@ def test_an_agency_is_assumed_with_an_id_token(
 
 
 @pytest.mark.parametrize("place", ["environment", "file"])
-def test_an_id_token_gives_keys(
+def test_id_token_gives_keys(
     both: Both,
     service: IdentityService,
     monkeypatch: pytest.MonkeyPatch,
@@ -520,7 +520,7 @@ def test_id_tokens_that_are_not_there_are_named(
 # Passwords
 
 
-def test_a_password_gives_a_token_and_the_project(both: Both, service: IdentityService) -> None:
+def test_password_gives_a_token_and_the_project(both: Both, service: IdentityService) -> None:
     auth = PasswordAuth("my-account", "my-user", "my-password")
     client = both(endpoint=service.endpoint, region="cn-north-4", auth=auth)
     client.get_job("j")
@@ -535,7 +535,7 @@ def test_a_password_gives_a_token_and_the_project(both: Both, service: IdentityS
     }
 
 
-def test_the_project_of_a_token_is_in_the_path(both: Both, server: ScriptedServer) -> None:
+def test_project_of_a_token_is_in_the_path(both: Both, server: ScriptedServer) -> None:
     token = {"expires_at": "2999-01-01T00:00:00.000000Z", "project": {"id": PROJECT}}
     job = answer(200, {"job_id": "j", "status": "SUCCESS"})
     server.steps = [answer(201, {"token": token}, {"X-Subject-Token": "t-1"}), job]

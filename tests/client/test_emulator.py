@@ -46,7 +46,7 @@ def client(both: Both, two_nodes: Emulator, request: pytest.FixtureRequest) -> A
     return both(endpoint=dcs.endpoint, project_id=dcs.project_id, auth=auth)
 
 
-def test_the_whole_job(client: AnyClient, two_nodes: Emulator) -> None:
+def test_whole_job(client: AnyClient, two_nodes: Emulator) -> None:
     dcs = two_nodes
     first, second = dcs.redis_urls
     with connection(first, "one") as one, connection(second, "two") as two:
@@ -67,7 +67,7 @@ def test_the_whole_job(client: AnyClient, two_nodes: Emulator) -> None:
         assert not is_alive(two)
 
 
-def test_the_single_steps(client: AnyClient, two_nodes: Emulator) -> None:
+def test_single_steps(client: AnyClient, two_nodes: Emulator) -> None:
     dcs = two_nodes
     node, *_ = client.list_nodes(dcs.instance_id)
     assert (node.node_id, node.node_role) == (dcs.node_ids[0], "redis-server")
@@ -94,7 +94,7 @@ def test_odd_ids_reach_the_service_as_they_are(client: AnyClient, two_nodes: Emu
             client.list_sessions(two_nodes.instance_id, odd, addr=odd)
 
 
-def test_a_query_waits_for_one_that_is_running(both: Both) -> None:
+def test_query_waits_for_one_that_is_running(both: Both) -> None:
     with Emulator(scan_delay=0.3) as dcs, connection(dcs.redis_urls[0], "slow"):
         client = both(endpoint=dcs.endpoint, project_id=dcs.project_id, auth=TokenAuth(dcs.token))
         client.scan_sessions(dcs.instance_id, dcs.node_ids[0], clean_cache=True)
@@ -102,7 +102,7 @@ def test_a_query_waits_for_one_that_is_running(both: Both) -> None:
         assert [session.name for session in result.sessions] == ["slow"]
 
 
-def test_a_wrong_token_is_told_once(both: Both, two_nodes: Emulator) -> None:
+def test_wrong_token_is_told_once(both: Both, two_nodes: Emulator) -> None:
     dcs = two_nodes
     client = both(endpoint=dcs.endpoint, project_id=dcs.project_id, auth=TokenAuth("wrong"))
     with pytest.raises(dcs_sessions.AuthenticationError, match=r"DCS\.1001.*get a new one"):
@@ -113,7 +113,7 @@ def test_a_wrong_token_is_told_once(both: Both, two_nodes: Emulator) -> None:
         readonly.kill_sessions(dcs.instance_id, dcs.node_ids[0], ["192.0.2.1:1"])
 
 
-def test_a_throttled_call_says_so(both: Both) -> None:
+def test_throttled_call_says_so(both: Both) -> None:
     with Emulator(rate_limit=(1, 60)) as dcs:
         client = both(
             endpoint=dcs.endpoint,

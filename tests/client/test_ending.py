@@ -128,7 +128,7 @@ def test_after_a_429_the_node_is_looked_at_again(client: AnyClient, fake: FakeDc
         (answer(404, {"error_code": "DCS.3022"}), 1),
     ],
 )
-def test_a_refusal_that_stays_has_ended_nothing(
+def test_refusal_that_stays_has_ended_nothing(
     step: Step, sent: int, client: AnyClient, fake: FakeDcs
 ) -> None:
     chosen = client.query_sessions("i")
@@ -151,7 +151,7 @@ def test_without_an_answer_nobody_knows_and_nothing_is_sent_again(
     assert [node for node, _ in fake.killed].count("a") == 1
 
 
-def test_a_node_that_cannot_be_looked_at_is_left_alone(client: AnyClient, fake: FakeDcs) -> None:
+def test_node_that_cannot_be_looked_at_is_left_alone(client: AnyClient, fake: FakeDcs) -> None:
     chosen = client.query_sessions("i")
     broken = answer(500, {"error_code": "DCS.5053"})
     fake.first = lambda request: (
@@ -163,7 +163,7 @@ def test_a_node_that_cannot_be_looked_at_is_left_alone(client: AnyClient, fake: 
     assert [node for node, _ in fake.killed] == ["b"]
 
 
-def test_a_list_that_is_not_complete_is_no_look(client: AnyClient, fake: FakeDcs) -> None:
+def test_list_that_is_not_complete_is_no_look(client: AnyClient, fake: FakeDcs) -> None:
     chosen = client.query_sessions("i", "a")
     page = {"time": "t9", "count": 4, "clients": rows(3)}
     fake.first = lambda request: (
@@ -221,7 +221,7 @@ def test_what_takes_too_long_is_stopped(client: AnyClient, fake: FakeDcs) -> Non
     assert fake.killed == []
 
 
-def test_a_list_that_somebody_else_had_made_is_not_enough(client: AnyClient, fake: FakeDcs) -> None:
+def test_list_that_somebody_else_had_made_is_not_enough(client: AnyClient, fake: FakeDcs) -> None:
     chosen = client.query_sessions("i", "a")
     busy = [answer(400, {"error_code": "DCS.4957"})] * 2
 
@@ -249,7 +249,7 @@ def test_nodes_go_side_by_side(client: AnyClient, fake: FakeDcs) -> None:
     assert results(client.end_sessions("i", chosen)) == ["ended"] * 5
 
 
-def test_a_batch_of_one_that_is_too_large_is_refused(client: AnyClient, fake: FakeDcs) -> None:
+def test_batch_of_one_that_is_too_large_is_refused(client: AnyClient, fake: FakeDcs) -> None:
     chosen = client.query_sessions("i", "a")
     fake.first = kills(answer(413))
     assert results(client.end_sessions("i", chosen)) == ["refused", "stopped", "stopped"]

@@ -199,7 +199,7 @@ def test_certificates_of_the_environment(
     assert both(endpoint=secure.endpoint, retry=None).get_job("j").status == "SUCCESS"
 
 
-def test_the_first_of_several_variables_counts(
+def test_first_of_several_variables_counts(
     both: Both, secure: ScriptedServer, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file")

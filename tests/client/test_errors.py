@@ -44,7 +44,7 @@ REFUSED = {"error_code": "DCS.0000", "error_msg": "No.", "error_ext_msg": None}
         (418, UnexpectedResponseError),
     ],
 )
-def test_a_class_for_each_status(
+def test_class_for_each_status(
     both: Both, server: ScriptedServer, status: int, kind: type[ApiError]
 ) -> None:
     server.steps = [
@@ -58,7 +58,7 @@ def test_a_class_for_each_status(
     assert len(server.received) == 1
 
 
-def test_an_error_carries_everything(both: Both, server: ScriptedServer) -> None:
+def test_error_carries_everything(both: Both, server: ScriptedServer) -> None:
     body = {"error_code": "DCS.3053", "error_msg": "Incorrect node ID.", "error_ext_msg": "x"}
     server.steps = [answer(400, body, {"X-Request-Id": "r-1"})]
     with pytest.raises(dcs_sessions.BadRequestError) as caught:
@@ -75,7 +75,7 @@ def test_an_error_carries_everything(both: Both, server: ScriptedServer) -> None
     )
 
 
-def test_a_status_that_no_page_names_is_told_with_what_came(
+def test_status_that_no_page_names_is_told_with_what_came(
     both: Both, server: ScriptedServer
 ) -> None:
     server.steps = [answer(418, {"error_code": "X.1", "error_msg": "a teapot"})]
@@ -83,7 +83,7 @@ def test_a_status_that_no_page_names_is_told_with_what_came(
         both(endpoint=server.endpoint).get_job("j")
 
 
-def test_a_gateway_error_has_its_request_id_in_the_body(both: Both, server: ScriptedServer) -> None:
+def test_gateway_error_has_its_request_id_in_the_body(both: Both, server: ScriptedServer) -> None:
     body = {"error_code": "APIGW.0101", "error_msg": "API does not exist", "request_id": "r-2"}
     server.steps = [answer(404, body)]
     with pytest.raises(dcs_sessions.NotFoundError, match="check the region and the endpoint") as e:
@@ -140,7 +140,7 @@ def test_every_shape_of_an_error_body(
         (b'{"job_id": "j", "status": 5}', "field status is of another type"),
     ],
 )
-def test_a_success_that_is_not_as_documented(
+def test_success_that_is_not_as_documented(
     both: Both, server: ScriptedServer, body: bytes, problem: str
 ) -> None:
     server.steps = [answer(200, body)]
@@ -159,7 +159,7 @@ def test_a_success_that_is_not_as_documented(
         ("list_sessions", ("i", "n"), {"time": "t", "count": "0", "clients": []}, "count"),
     ],
 )
-def test_a_field_of_another_type_is_named(
+def test_field_of_another_type_is_named(
     both: Both,
     server: ScriptedServer,
     method: str,
@@ -179,7 +179,7 @@ PROBLEM = (
 
 
 @pytest.mark.parametrize("clients", [None, {}, 5, [5], ["x" * 21], [None], [[]]])
-def test_a_list_that_is_not_as_documented(
+def test_list_that_is_not_as_documented(
     both: Both, server: ScriptedServer, clients: object
 ) -> None:
     server.steps = [answer(200, {"time": "t", "count": 1, "clients": clients})]
@@ -194,7 +194,7 @@ def test_counters_beyond_32_bits_are_read(both: Both, server: ScriptedServer) ->
 
 
 @pytest.mark.parametrize("fault", [reset, hang_up, send(b"garbage\r\n\r\n", close=True)])
-def test_a_connection_that_breaks(both: Both, server: ScriptedServer, fault: object) -> None:
+def test_connection_that_breaks(both: Both, server: ScriptedServer, fault: object) -> None:
     server.steps = [fault]  # type: ignore[list-item]
     client = both(endpoint=server.endpoint, retry=None)
     with pytest.raises(ApiConnectionError) as caught:
@@ -203,19 +203,19 @@ def test_a_connection_that_breaks(both: Both, server: ScriptedServer, fault: obj
     assert len(server.received) == 1
 
 
-def test_a_body_that_ends_too_early(both: Both, server: ScriptedServer) -> None:
+def test_body_that_ends_too_early(both: Both, server: ScriptedServer) -> None:
     server.steps = [send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", close=True)]
     with pytest.raises(ApiConnectionError):
         both(endpoint=server.endpoint, retry=None).get_job("j")
 
 
-def test_a_refused_connection_is_known_not_to_have_arrived(both: Both) -> None:
+def test_refused_connection_is_known_not_to_have_arrived(both: Both) -> None:
     with pytest.raises(ApiConnectionError, match=r"127\.0\.0\.1:1/v2/a-project/jobs/j") as caught:
         both(endpoint="http://127.0.0.1:1", retry=None).get_job("j")
     assert not caught.value.may_have_arrived
 
 
-def test_a_name_that_cannot_be_looked_up(both: Both) -> None:
+def test_name_that_cannot_be_looked_up(both: Both) -> None:
     with pytest.raises(ApiConnectionError) as caught:
         both(endpoint="https://no-such-host.invalid", retry=None).get_job("j")
     assert not caught.value.may_have_arrived
@@ -232,7 +232,7 @@ def test_silence_ends_at_the_timeout(both: Both, server: ScriptedServer) -> None
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZip", "identity", "Identity"])
-def test_a_content_encoding_is_undone(both: Both, server: ScriptedServer, encoding: str) -> None:
+def test_content_encoding_is_undone(both: Both, server: ScriptedServer, encoding: str) -> None:
     body = b'{"job_id": "j", "status": "SUCCESS"}'
     if "gz" in encoding.lower():
         body = gzip.compress(body)
@@ -250,7 +250,7 @@ def test_a_content_encoding_is_undone(both: Both, server: ScriptedServer, encodi
     ],
     ids=["broken", "truncated", "bomb", "unknown"],
 )
-def test_a_content_encoding_that_cannot_be_undone(
+def test_content_encoding_that_cannot_be_undone(
     both: Both, server: ScriptedServer, encoding: str, body: bytes, problem: str
 ) -> None:
     server.steps = [answer(200, body, {"Content-Encoding": encoding})]
@@ -258,7 +258,7 @@ def test_a_content_encoding_that_cannot_be_undone(
         both(endpoint=server.endpoint, retry=None).get_job("j")
 
 
-def test_a_gzip_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gzip_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dcs_sessions._transports._exchange.MAX_BODY_BYTES", 1000)
     request = Request("GET", "https://x", "/", {})
     assert decode_body(request, "gzip", gzip.compress(b" " * 1000)) == b" " * 1000
@@ -273,7 +273,7 @@ def test_a_gzip_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert most < 2**20
 
 
-def test_a_huge_answer_is_not_read_to_its_end(
+def test_huge_answer_is_not_read_to_its_end(
     both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dcs_sessions._transports._exchange.MAX_BODY_BYTES", 1000)
@@ -407,7 +407,7 @@ def test_every_error_can_be_made_for_a_test(kind: Any) -> None:
         assert again.__dict__ == error.__dict__
 
 
-def test_an_error_made_for_a_test_has_what_is_given() -> None:
+def test_error_made_for_a_test_has_what_is_given() -> None:
     error = dcs_sessions.ThrottledError("slow down", error_code="APIGW.0308", retry_after=3.0)
     assert (error.status, error.error_code, error.retry_after) == (429, "APIGW.0308", 3.0)
     assert (error.error_msg, error.headers, error.body) == ("slow down", {}, b"")
@@ -416,7 +416,7 @@ def test_an_error_made_for_a_test_has_what_is_given() -> None:
     assert dcs_sessions.NotFoundError("x").status == 404
 
 
-def test_a_pickled_client_says_what_to_do_instead(both: Both) -> None:
+def test_pickled_client_says_what_to_do_instead(both: Both) -> None:
     client = both.cls(endpoint="https://dcs.example", project_id="p", auth=TokenAuth("t"))
     for thing in (client, client.raw):
         for duplicate in (copy.deepcopy, pickle.dumps):

@@ -87,7 +87,7 @@ def test_list_instances_takes_the_values_of_every_documented_example(
     assert client.list_instances("x") == []
 
 
-def test_the_deadline_spans_all_pages(both: Both, server: ScriptedServer) -> None:
+def test_deadline_spans_all_pages(both: Both, server: ScriptedServer) -> None:
     pages = iter(range(10_000))
 
     def endless(connection: Any, request: Any) -> None:
@@ -100,7 +100,7 @@ def test_the_deadline_spans_all_pages(both: Both, server: ScriptedServer) -> Non
         both(endpoint=server.endpoint, retry=None).list_instances(timeout=0.3)
 
 
-def test_a_name_has_to_be_a_string(both: Both, server: ScriptedServer) -> None:
+def test_name_has_to_be_a_string(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(200, rows("shop"))]
     for exact in (True, False):
         with pytest.raises(InvalidArgumentError, match=r"^name "):

@@ -37,7 +37,7 @@ COPIES: list[Callable[[Any], Any]] = [
 
 
 @pytest.mark.parametrize("duplicate", COPIES)
-def test_a_copy_of_unset_is_unset(duplicate: Callable[[Any], Any]) -> None:
+def test_copy_of_unset_is_unset(duplicate: Callable[[Any], Any]) -> None:
     assert duplicate(UNSET) is UNSET
     assert duplicate([{"a": UNSET}]) == [{"a": UNSET}]
     assert duplicate(Unset) is Unset
@@ -54,7 +54,7 @@ def _without_peer(session: Session) -> tuple[bool, Session]:
     return session.peer is UNSET, session
 
 
-def test_a_session_goes_through_a_process_pool() -> None:
+def test_session_goes_through_a_process_pool() -> None:
     session = Session.from_dict({"addr": "1.2.3.4:5", "new": 1})
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
@@ -67,14 +67,14 @@ def test_a_session_goes_through_a_process_pool() -> None:
 
 @pytest.mark.parametrize("duplicate", COPIES[:2] + COPIES[-1:])
 @given(session=SESSIONS)
-def test_a_copy_of_a_session_is_the_same(duplicate: Callable[[Any], Any], session: Session) -> None:
+def test_copy_of_a_session_is_the_same(duplicate: Callable[[Any], Any], session: Session) -> None:
     again = duplicate(session)
     assert again == session
     assert again.to_dict() == session.to_dict()
 
 
 @given(session=SESSIONS)
-def test_a_session_is_a_mapping_of_its_fields(session: Session) -> None:
+def test_session_is_a_mapping_of_its_fields(session: Session) -> None:
     fields = session.to_dict()
     assert isinstance(session, Mapping)
     assert dict(session) == dict(session.items()) == fields

@@ -70,7 +70,7 @@ def test_timeout(
         call(client, method, arguments, timeout=-1)
 
 
-def test_the_timeout_of_a_copy_is_checked(both: Both) -> None:
+def test_timeout_of_a_copy_is_checked(both: Both) -> None:
     with pytest.raises(InvalidArgumentError, match=r"^timeout "):
         both(endpoint="http://127.0.0.1:1").with_options(timeout=-1)
 
@@ -87,7 +87,7 @@ def test_only_one_node_is_ended_unless_all_are_named(
     assert not body.get("kill_all_nodes", False)
 
 
-def test_the_filter_reaches_every_page(both: Both, server: ScriptedServer) -> None:
+def test_filter_reaches_every_page(both: Both, server: ScriptedServer) -> None:
     row = {"id": "1"}
     server.steps = [
         answer(200, {"time": "t", "count": 2, "clients": [row]}),
@@ -102,7 +102,7 @@ def test_the_filter_reaches_every_page(both: Both, server: ScriptedServer) -> No
 
 
 @pytest.mark.parametrize("given", [False, True], ids=["variable", "argument"])
-def test_the_region(both: Both, monkeypatch: pytest.MonkeyPatch, given: bool) -> None:
+def test_region(both: Both, monkeypatch: pytest.MonkeyPatch, given: bool) -> None:
     monkeypatch.setenv("DCS_SESSIONS_TOKEN", "a-token")
     monkeypatch.delenv("DCS_SESSIONS_ENDPOINT", raising=False)
     monkeypatch.setenv("DCS_SESSIONS_REGION", "eu-west-101" if given else "cn-north-4")

@@ -32,7 +32,7 @@ def test_every_name_is_there_and_documented() -> None:
                     assert method.__doc__, f"{name}.{method_name}"
 
 
-def test_a_name_that_is_not_there() -> None:
+def test_name_that_is_not_there() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         getattr(dcs_sessions, "nothing")  # noqa: B009 - type checkers find the name, too
 
@@ -51,7 +51,7 @@ def test_both_clients_are_the_same(sync: type, asynchronous: type) -> None:
     assert surface(sync) == surface(asynchronous)
 
 
-def test_the_emulator_is_no_part_of_the_client() -> None:
+def test_emulator_is_no_part_of_the_client() -> None:
     code = (
         "import sys, dcs_sessions; dcs_sessions.Client; "
         "print([m for m in sys.modules if m.split('.')[0] in {'starlette', 'valkey', 'aiohttp'}])"
@@ -60,7 +60,7 @@ def test_the_emulator_is_no_part_of_the_client() -> None:
     assert run.stdout.strip() == "[]"
 
 
-def test_a_call_is_logged_without_a_secret(
+def test_call_is_logged_without_a_secret(
     both: Both, server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -76,7 +76,7 @@ def test_a_call_is_logged_without_a_secret(
     assert "canary" not in caplog.text
 
 
-def test_a_client_can_be_shared_by_threads(server: ScriptedServer) -> None:
+def test_client_can_be_shared_by_threads(server: ScriptedServer) -> None:
     server.steps = [JOB]
     failures: list[BaseException] = []
 
@@ -101,7 +101,7 @@ async def _use_in_a_loop(client: AsyncClient) -> None:
     await client.get_job("j")
 
 
-def test_an_async_client_says_that_it_belongs_to_a_loop(server: ScriptedServer) -> None:
+def test_async_client_says_that_it_belongs_to_a_loop(server: ScriptedServer) -> None:
     import asyncio
 
     server.steps = [JOB]

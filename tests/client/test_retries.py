@@ -33,14 +33,14 @@ def kill(client: AnyClient) -> None:
     [reset, hang_up, throttled(), throttled("0.01"), answer(502), answer(503), answer(504)],
     ids=["reset", "hang-up", "429", "429 and when", "502", "503", "504"],
 )
-def test_a_passing_failure_is_tried_again(both: Both, server: ScriptedServer, fault: Step) -> None:
+def test_passing_failure_is_tried_again(both: Both, server: ScriptedServer, fault: Step) -> None:
     server.steps = [fault, fault, JOB]
     assert both(endpoint=server.endpoint, retry=FAST).get_job("j").status == "SUCCESS"
     assert len(server.received) >= 3
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 501, 418, 302])
-def test_a_lasting_failure_is_not(both: Both, server: ScriptedServer, status: int) -> None:
+def test_lasting_failure_is_not(both: Both, server: ScriptedServer, status: int) -> None:
     server.steps = [answer(status, {}), JOB]
     with pytest.raises(dcs_sessions.ApiError):
         both(endpoint=server.endpoint, retry=FAST).get_job("j")
@@ -51,7 +51,7 @@ def test_a_lasting_failure_is_not(both: Both, server: ScriptedServer, status: in
     "fault", [reset, hang_up, answer(502), answer(503), answer(504), answer(500)]
 )
 @pytest.mark.parametrize("call", ["kill_sessions", "kill_all_sessions"])
-def test_a_kill_that_may_have_arrived_is_never_sent_again(
+def test_kill_that_may_have_arrived_is_never_sent_again(
     both: Both, server: ScriptedServer, fault: Step, call: str
 ) -> None:
     server.steps = [fault, KILLED]
@@ -62,13 +62,13 @@ def test_a_kill_that_may_have_arrived_is_never_sent_again(
     assert len(server.received) == 1
 
 
-def test_a_kill_is_sent_again_after_a_429(both: Both, server: ScriptedServer) -> None:
+def test_kill_is_sent_again_after_a_429(both: Both, server: ScriptedServer) -> None:
     server.steps = [throttled(), KILLED]
     kill(both(endpoint=server.endpoint, retry=FAST))
     assert len(server.received) == 2
 
 
-def test_a_kill_is_sent_again_when_it_cannot_have_arrived(
+def test_kill_is_sent_again_when_it_cannot_have_arrived(
     both: Both, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "dcs_sessions")
@@ -102,7 +102,7 @@ def test_retry_after_is_kept_to(both: Both, server: ScriptedServer) -> None:
     assert time.monotonic() - started >= 0.3
 
 
-def test_a_retry_after_beyond_the_timeout_is_an_error_at_once(
+def test_retry_after_beyond_the_timeout_is_an_error_at_once(
     both: Both, server: ScriptedServer
 ) -> None:
     server.steps = [throttled("3600"), JOB]
@@ -113,7 +113,7 @@ def test_a_retry_after_beyond_the_timeout_is_an_error_at_once(
     assert len(server.received) == 1
 
 
-def test_the_timeout_covers_all_attempts(both: Both, server: ScriptedServer) -> None:
+def test_timeout_covers_all_attempts(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(503)]
     retry = Retry(attempts=100, wait_initial=0.1, wait_max=0.1)
     started = time.monotonic()
@@ -156,6 +156,6 @@ def test_waits_double_up_to_the_longest(both: Both, caplog: pytest.LogCaptureFix
         {"wait_jitter": math.inf},
     ],
 )
-def test_a_policy_that_cannot_be(arguments: dict[str, Any]) -> None:
+def test_policy_that_cannot_be(arguments: dict[str, Any]) -> None:
     with pytest.raises(dcs_sessions.InvalidArgumentError, match=f"^{next(iter(arguments))} "):
         Retry(**arguments)

@@ -112,21 +112,21 @@ def test_pages_of_a_long_list_are_read_at_the_same_time(both: Both) -> None:
 
 
 @every_query
-def test_a_query_makes_as_many_calls_at_a_time_as_it_may(both: Both, query: Query) -> None:
+def test_query_makes_as_many_calls_at_a_time_as_it_may(both: Both, query: Query) -> None:
     with fake_with(NODES, 2_500) as fake:
         seen = InFlight(fake)
         query(both(endpoint=fake.endpoint, concurrency=3))
         assert seen.most <= 3
 
 
-def test_a_query_of_one_node_takes_four_calls(both: Both) -> None:
+def test_query_of_one_node_takes_four_calls(both: Both) -> None:
     with fake_with(["n0"]) as fake:
         both(endpoint=fake.endpoint).query_sessions("i", "n0")
         assert len(fake.received) == 4
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["all", "named"])
-def test_a_query_takes_four_calls_for_each_node(both: Both, named: bool) -> None:
+def test_query_takes_four_calls_for_each_node(both: Both, named: bool) -> None:
     with fake_with(NODES) as fake:
         both(endpoint=fake.endpoint).query_sessions("i", NODES if named else None)
         assert len(fake.received) == 4 * len(NODES) + (not named)
@@ -147,7 +147,7 @@ def test_results_are_in_the_order_of_the_nodes(both: Both) -> None:
         assert [node.node_id for node in client.query_sessions("i", named).nodes] == named
 
 
-def test_a_node_that_is_named_twice_is_queried_once(both: Both) -> None:
+def test_node_that_is_named_twice_is_queried_once(both: Both) -> None:
     with fake_with(["n0", "n1"]) as fake:
         result = both(endpoint=fake.endpoint).query_sessions("i", ["n0", "n1", "n0"])
         assert [node.node_id for node in result.nodes] == ["n0", "n1"]
@@ -185,7 +185,7 @@ def test_concurrency_is_never_more_than_there_are_connections(both: Both) -> Non
 # Nodes that do not answer
 
 
-def test_a_node_that_never_answers_hides_no_other(both: Both) -> None:
+def test_node_that_never_answers_hides_no_other(both: Both) -> None:
     with fake_with(NODES) as fake:
         fake.first = lambda request: silence if node_of(request) == "n7" else None
         result = both(endpoint=fake.endpoint).query_sessions("i", timeout=2)
@@ -221,7 +221,7 @@ def test_pages_of_one_node_come_in_order(both: Both) -> None:
         assert found == {node: [f"{node}-{n}" for n in range(3_500)] for node in found}
 
 
-def test_a_list_that_cannot_be_read_further_says_so_after_its_pages(both: Both) -> None:
+def test_list_that_cannot_be_read_further_says_so_after_its_pages(both: Both) -> None:
     dead = answer(500, {"error_code": "DCS.5053"})
     with fake_with(["n0"], 3_500) as fake:
         fake.first = lambda request: dead if request.query.get("offset") == "2000" else None
@@ -333,7 +333,7 @@ def test_leaving_a_stream_early_stops_what_is_under_way(both: Both) -> None:
 # 429
 
 
-def test_a_service_that_allows_few_calls_a_second_is_still_queried_whole(both: Both) -> None:
+def test_service_that_allows_few_calls_a_second_is_still_queried_whole(both: Both) -> None:
     """Ten calls are allowed every fifth of a second, and 33 are made at first."""
     nodes = [f"n{number}" for number in range(24)]
     window: list[float] = [0.0, 0]
@@ -360,7 +360,7 @@ def test_a_service_that_allows_few_calls_a_second_is_still_queried_whole(both: B
         assert refused < 4 * len(nodes), "the calls that were not refused are slowed down as well"
 
 
-def test_a_429_holds_back_other_calls_of_the_same_client(both: Both) -> None:
+def test_429_holds_back_other_calls_of_the_same_client(both: Both) -> None:
     arrived: list[float] = []
     with fake_with(NODES) as fake:
 
@@ -421,14 +421,14 @@ def test_fewer_sessions_than_the_service_counts_are_not_passed_as_whole(both: Bo
 
 
 @pytest.mark.parametrize("count", [10**12, -1])
-def test_a_count_that_no_node_can_have_is_an_error(both: Both, count: int) -> None:
+def test_count_that_no_node_can_have_is_an_error(both: Both, count: int) -> None:
     with fake_with(["n0"]) as fake:
         fake.first = listing(page(count, 1))
         with pytest.raises(dcs_sessions.SessionListError, match=f"cannot have {count} sessions"):
             both(endpoint=fake.endpoint).query_sessions("i")
 
 
-def test_a_list_that_grows_with_each_page_is_an_error(both: Both) -> None:
+def test_list_that_grows_with_each_page_is_an_error(both: Both) -> None:
     count = 2
 
     def grow(request: Received) -> Step | None:
@@ -446,9 +446,7 @@ def test_a_list_that_grows_with_each_page_is_an_error(both: Both) -> None:
 
 
 @pytest.mark.parametrize("endless", [page(9_000_000, 1, 2), page(20, 1)], ids=["huge", "honest"])
-def test_a_list_that_takes_too_long_ends_at_the_deadline(
-    both: Both, endless: dict[str, Any]
-) -> None:
+def test_list_that_takes_too_long_ends_at_the_deadline(both: Both, endless: dict[str, Any]) -> None:
     def slow(connection: socket.socket, request: Received) -> None:
         time.sleep(0.2)
         answer(200, endless)(connection, request)

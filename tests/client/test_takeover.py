@@ -243,7 +243,7 @@ def retry_after_429(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(retry_after_429, id="retry after 429"),
     ],
 )
-def test_a_mistake_is_found(mistake: Any, own: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mistake_is_found(mistake: Any, own: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     mistake(monkeypatch)
     with pytest.raises(AssertionError, match=r"was ended and not meant|had changed"):
         run_all(own)

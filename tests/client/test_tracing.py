@@ -28,7 +28,7 @@ JOB = {"job_id": "j", "status": "SUCCESS"}
         ("HangUpKillAllClients", "kill_all_sessions", ("i", "n"), JOB),
     ],
 )
-def test_a_span_for_each_call(
+def test_span_for_each_call(
     both: Both,
     server: ScriptedServer,
     monkeypatch: pytest.MonkeyPatch,

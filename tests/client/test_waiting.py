@@ -82,20 +82,20 @@ def test_wait_for_job(both: Both, server: ScriptedServer) -> None:
     assert len(server.received) == 4
 
 
-def test_a_job_that_fails(both: Both, server: ScriptedServer) -> None:
+def test_job_that_fails(both: Both, server: ScriptedServer) -> None:
     server.steps = [job("RUNNING"), job("FAIL", fail_reason="disk full")]
     with pytest.raises(dcs_sessions.JobFailedError, match="job j failed: disk full") as caught:
         both(endpoint=server.endpoint).wait_for_job("j")
     assert caught.value.job.status == "FAIL"
 
 
-def test_a_job_that_fails_without_a_reason(both: Both, server: ScriptedServer) -> None:
+def test_job_that_fails_without_a_reason(both: Both, server: ScriptedServer) -> None:
     server.steps = [job("FAIL", fail_reason=None)]
     with pytest.raises(dcs_sessions.JobFailedError, match="job j failed: no reason given"):
         both(endpoint=server.endpoint).wait_for_job("j")
 
 
-def test_a_job_that_does_not_end(both: Both, server: ScriptedServer) -> None:
+def test_job_that_does_not_end(both: Both, server: ScriptedServer) -> None:
     server.steps = [job("RUNNING")]
     started = time.monotonic()
     with pytest.raises(
@@ -125,7 +125,7 @@ def test_query_of_a_node_that_was_never_queried(both: Both, server: ScriptedServ
     assert server.received[4].query["limit"] == "1000"
 
 
-def test_a_list_can_be_left_with_the_service(both: Both, server: ScriptedServer) -> None:
+def test_list_can_be_left_with_the_service(both: Both, server: ScriptedServer) -> None:
     script = Script(server, list=[NEVER, page("t1", "1")], scan=[STARTED], job=[job("SUCCESS")])
     (node,) = both(endpoint=server.endpoint).refresh_sessions("i", "n").nodes
     assert (node.node_id, node.time, node.sessions, node.error) == ("n", "t1", [], None)
@@ -133,7 +133,7 @@ def test_a_list_can_be_left_with_the_service(both: Both, server: ScriptedServer)
     assert server.received[-1].query["limit"] == "1"
 
 
-def test_a_query_that_need_not_be_fresh(both: Both, server: ScriptedServer) -> None:
+def test_query_that_need_not_be_fresh(both: Both, server: ScriptedServer) -> None:
     Script(server, list=[page("t1", "1")], scan=[STARTED], job=[job("SUCCESS")])
     result = both(endpoint=server.endpoint).query_sessions("i", "n", fresh=False)
     assert [session.id for session in result.sessions] == ["1"]
@@ -159,7 +159,7 @@ def test_without_the_job_a_saved_list_will_do_if_it_need_not_be_fresh(
     assert [session.id for session in result.sessions] == ["1"]
 
 
-def test_a_query_of_somebody_else_is_waited_for(both: Both, server: ScriptedServer) -> None:
+def test_query_of_somebody_else_is_waited_for(both: Both, server: ScriptedServer) -> None:
     old, new = page("t1", "1"), page("t2", "2")
     script = Script(server, list=[old, old, new, new], scan=[BUSY], job=[])
     result = both(endpoint=server.endpoint).query_sessions("i", "n")
@@ -167,7 +167,7 @@ def test_a_query_of_somebody_else_is_waited_for(both: Both, server: ScriptedServ
     assert script.did == ["list", "scan", "list", "scan", "list", "list"]
 
 
-def test_a_query_of_somebody_else_that_fails_is_done_again(
+def test_query_of_somebody_else_that_fails_is_done_again(
     both: Both, server: ScriptedServer
 ) -> None:
     script = Script(
@@ -181,7 +181,7 @@ def test_a_query_of_somebody_else_that_fails_is_done_again(
     assert script.did == ["list", "scan", "list", "scan", "job", "job", "list"]
 
 
-def test_a_query_of_somebody_else_that_does_not_end(both: Both, server: ScriptedServer) -> None:
+def test_query_of_somebody_else_that_does_not_end(both: Both, server: ScriptedServer) -> None:
     Script(server, list=[NEVER], scan=[BUSY], job=[])
     with pytest.raises(dcs_sessions.WaitTimeoutError, match="another query of the node") as caught:
         both(endpoint=server.endpoint).query_sessions("i", "n", timeout=0.3)
@@ -196,16 +196,14 @@ def test_scan_without_an_answer_is_not_taken_for_another_query(
         both(endpoint=server.endpoint).query_sessions("i", "n", timeout=0.3)
 
 
-def test_a_query_that_does_not_end(both: Both, server: ScriptedServer) -> None:
+def test_query_that_does_not_end(both: Both, server: ScriptedServer) -> None:
     Script(server, list=[NEVER], scan=[STARTED], job=[job("RUNNING")])
     with pytest.raises(dcs_sessions.WaitTimeoutError) as caught:
         both(endpoint=server.endpoint).query_sessions("i", "n", timeout=0.3)
     assert caught.value.job_id == "j"
 
 
-def test_a_list_made_anew_while_it_is_read_is_read_again(
-    both: Both, server: ScriptedServer
-) -> None:
+def test_list_made_anew_while_it_is_read_is_read_again(both: Both, server: ScriptedServer) -> None:
     Script(
         server,
         list=[
@@ -239,7 +237,7 @@ def test_a_list_made_anew_while_it_is_read_is_read_again(
     ],
     ids=["401", "dead node", "failed job", "wrong node"],
 )
-def test_the_one_node_that_fails_is_an_error(
+def test_one_node_that_fails_is_an_error(
     both: Both, server: ScriptedServer, lists: dict[str, list[Step]], kind: type[Exception]
 ) -> None:
     Script(server, **{name: list(steps) for name, steps in lists.items()})
@@ -250,7 +248,7 @@ def test_the_one_node_that_fails_is_an_error(
 # Querying an instance
 
 
-def test_a_query_of_an_instance_asks_its_servers(both: Both, server: ScriptedServer) -> None:
+def test_query_of_an_instance_asks_its_servers(both: Both, server: ScriptedServer) -> None:
     script = Script(
         server,
         nodes=[nodes("redis-server", "redis-server", "monitor")],
@@ -269,7 +267,7 @@ def test_a_query_of_an_instance_asks_its_servers(both: Both, server: ScriptedSer
     assert script.did[0] == "nodes"
 
 
-def test_a_query_of_an_instance_with_proxies_asks_those(both: Both, server: ScriptedServer) -> None:
+def test_query_of_an_instance_with_proxies_asks_those(both: Both, server: ScriptedServer) -> None:
     Script(
         server,
         nodes=[nodes("redis-server", "redis-proxy")],
@@ -281,7 +279,7 @@ def test_a_query_of_an_instance_with_proxies_asks_those(both: Both, server: Scri
     assert [node.node_id for node in result.nodes] == ["n1"]
 
 
-def test_a_dead_node_does_not_hide_the_others(both: Both, server: ScriptedServer) -> None:
+def test_dead_node_does_not_hide_the_others(both: Both, server: ScriptedServer) -> None:
     Script(
         server,
         nodes=[nodes("redis-server", "redis-server")],
@@ -300,7 +298,7 @@ def test_a_dead_node_does_not_hide_the_others(both: Both, server: ScriptedServer
     assert isinstance(failed.error, dcs_sessions.ServerError)
 
 
-def test_a_slow_node_does_not_keep_the_others(both: Both, server: ScriptedServer) -> None:
+def test_slow_node_does_not_keep_the_others(both: Both, server: ScriptedServer) -> None:
     Script(
         server,
         nodes=[nodes("redis-server", "redis-server")],
@@ -315,7 +313,7 @@ def test_a_slow_node_does_not_keep_the_others(both: Both, server: ScriptedServer
     assert isinstance(result.failed[0].error, dcs_sessions.WaitTimeoutError)
 
 
-def test_a_node_that_fails_half_read_gives_nothing(both: Both, server: ScriptedServer) -> None:
+def test_node_that_fails_half_read_gives_nothing(both: Both, server: ScriptedServer) -> None:
     Script(
         server,
         nodes=[nodes("redis-server", "redis-server")],
@@ -347,7 +345,7 @@ def test_refused_credentials_are_not_tried_on_every_named_node(
     assert script.did == ["list"]
 
 
-def test_an_instance_without_nodes_has_no_sessions(both: Both, server: ScriptedServer) -> None:
+def test_instance_without_nodes_has_no_sessions(both: Both, server: ScriptedServer) -> None:
     Script(server, nodes=[nodes()])
     result = both(endpoint=server.endpoint).query_sessions("i")
     assert (result.nodes, result.sessions, result.failed) == ([], [], [])

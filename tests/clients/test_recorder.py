@@ -42,7 +42,7 @@ def test_answers_have_fields_that_the_contract_does_not_have(
     assert answer["nodes"][0]["node_id"] == dcs.node_ids[0]
 
 
-def test_a_job_has_an_unknown_status_when_it_is_asked_for_first(
+def test_job_has_an_unknown_status_when_it_is_asked_for_first(
     dcs: Emulator, proxy: Recorder
 ) -> None:
     body = {"node_id": dcs.node_ids[0]}
@@ -66,7 +66,7 @@ def test_gateway_refuses_with_the_id_of_the_request(
     assert answer.json()["request_id"] == REQUEST_ID
 
 
-def test_an_unavailable_service_answers_without_json(dcs: Emulator, proxy: Recorder) -> None:
+def test_unavailable_service_answers_without_json(dcs: Emulator, proxy: Recorder) -> None:
     answer = call(dcs, proxy, "GET", "/jobs/unavailable")
     assert answer.status_code == 503
     assert answer.headers["Content-Type"] == "text/html"

@@ -88,7 +88,7 @@ def write(path: Path, api: spec.Node) -> Path:
     ("before", "after", "code"),
     [("0.1.0", "0.1.9", 1), ("0.1.0", "0.2.0", 0), ("1.4.2", "1.5.0", 1), ("1.4.2", "2.0.0", 0)],
 )
-def test_a_break_needs_its_version(before: str, after: str, code: int, tmp_path: Path) -> None:
+def test_break_needs_its_version(before: str, after: str, code: int, tmp_path: Path) -> None:
     version = "info.version"
     old = Mutant("", set={version: before}).apply(spec.load())
     new = Mutant("", set={version: after}, remove=["ScanClients.responses.404"]).apply(spec.load())
@@ -99,7 +99,7 @@ def test_a_break_needs_its_version(before: str, after: str, code: int, tmp_path:
     assert ("info.version has to be" in result.stderr) == bool(code)
 
 
-def test_a_base_that_is_not_there_is_named() -> None:
+def test_base_that_is_not_there_is_named() -> None:
     result = command("--base", "no-such-release")
     assert result.returncode == 2
     assert "no-such-release is no file, and no revision" in result.stderr
@@ -153,16 +153,14 @@ def test_it_is_the_tag_before_on_the_commit_of_a_release(clone: Path) -> None:
     assert breaking.last_release() == "v0.1.0"
 
 
-def test_a_shallow_clone_is_no_base(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shallow_clone_is_no_base(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     git(clone, "clone", "--quiet", "--depth=1", f"file://{clone}", "shallow")
     monkeypatch.setattr(spec, "ROOT", clone / "shallow")
     with pytest.raises(breaking.NoBaseError, match="not the whole history"):
         breaking.last_release()
 
 
-def test_a_folder_without_history_is_no_base(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folder_without_history_is_no_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spec, "ROOT", tmp_path)
     with pytest.raises(breaking.NoBaseError, match="no clone"):
         breaking.last_release()

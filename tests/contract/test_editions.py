@@ -81,7 +81,7 @@ def test_dereferenced_edition_has_no_references_and_loses_nothing(folder: Path) 
     )
 
 
-def test_a_generated_client_knows_one_header_for_the_token() -> None:
+def test_generated_client_knows_one_header_for_the_token() -> None:
     assert CLIENTS["security"] == [{"token": []}]
     assert CLIENTS["components"]["securitySchemes"].keys() == {"token"}
 
@@ -95,7 +95,7 @@ def test_overlay_is_an_overlay_that_changes_something_everywhere() -> None:
         assert editions.overlaid(API, {"actions": [action]}) != API, action["target"]
 
 
-def test_an_action_without_effect_is_refused() -> None:
+def test_action_without_effect_is_refused() -> None:
     action = {"target": "$.paths.gone", "remove": True}
     with pytest.raises(ValueError, match=re.escape("nothing at $.paths.gone")):
         editions.overlaid(API, {"actions": [action]})

@@ -57,7 +57,7 @@ def test_check_names_what_differs(tmp_path: Path) -> None:
     assert not (client / "errors.py").exists()
 
 
-def test_a_removed_operation_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_removed_operation_leaves_nothing_behind(tmp_path: Path) -> None:
     client = tmp_path / "client"
     shutil.copytree(GENERATED, client)
     api = spec.load()
@@ -79,7 +79,7 @@ def test_a_removed_operation_leaves_nothing_behind(tmp_path: Path) -> None:
     assert after <= before
 
 
-def test_a_warning_of_the_generator_fails_and_changes_nothing(tmp_path: Path) -> None:
+def test_warning_of_the_generator_fails_and_changes_nothing(tmp_path: Path) -> None:
     client = tmp_path / "client"
     shutil.copytree(GENERATED, client)
     api = spec.load()
@@ -107,9 +107,7 @@ def test_provenance() -> None:
     }, "run `make generate` and commit generated/"
 
 
-def test_the_sync_client_is_checked_as_well(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_sync_client_is_checked_as_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     sync = tmp_path / "_sync"
     shutil.copytree(spec.ROOT / "src" / "dcs_sessions" / "_sync", sync)
     monkeypatch.setattr("tools.generate.SYNC", sync)

@@ -102,7 +102,7 @@ def test_another_format_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rules", ["spectral.yaml", "redocly.yaml"])
-def test_a_rule_that_is_off_has_its_reason(rules: str) -> None:
+def test_rule_that_is_off_has_its_reason(rules: str) -> None:
     previous = ""
     for line in (TOOLS / rules).read_text(encoding="utf-8").splitlines():
         if re.search(r": off$", line):

@@ -105,7 +105,7 @@ def test_kills_when_it_is_asked_to(service: dict[str, Any], tmp_path: Path) -> N
         assert session.recv(64) == b"", "it was ended"
 
 
-def test_a_kill_cannot_go_out_by_mistake(service: dict[str, Any], tmp_path: Path) -> None:
+def test_kill_cannot_go_out_by_mistake(service: dict[str, Any], tmp_path: Path) -> None:
     variables = target(service, DCS_SESSIONS_TOKEN=TOKEN)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
@@ -143,14 +143,14 @@ def test_what_is_missing_is_named(missing: str, named: str, tmp_path: Path) -> N
     assert result.stderr == f"Error: missing in the environment: {named}\n"
 
 
-def test_a_region_stands_for_its_endpoint() -> None:
+def test_region_stands_for_its_endpoint() -> None:
     variables = target({"endpoint": ""}, DCS_SESSIONS_TOKEN="x", DCS_SESSIONS_REGION="cn-north-4")
     settings = contract.live_settings(variables)
     assert settings["endpoint"] == "https://dcs.cn-north-4.myhuaweicloud.com"
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "nonsense", "http://[::1"])
-def test_an_endpoint_that_does_not_answer(endpoint: str, tmp_path: Path) -> None:
+def test_endpoint_that_does_not_answer(endpoint: str, tmp_path: Path) -> None:
     result = live(target({"endpoint": endpoint}, DCS_SESSIONS_TOKEN="x"), tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith(f"Error: {endpoint} does not answer: ")

@@ -150,13 +150,13 @@ def test_without_a_token_it_is_an_error(url: str) -> None:
     assert isinstance(response.parsed, ErrorBody)
 
 
-def test_a_limit_out_of_range_is_an_error(client: AuthenticatedClient) -> None:
+def test_limit_out_of_range_is_an_error(client: AuthenticatedClient) -> None:
     response = list_clients.sync_detailed(*IDS, client=client, node_id="n", limit=1001)
     assert response.status_code == 400
     assert isinstance(response.parsed, ErrorBody)
 
 
-def test_a_taken_port_is_one_clear_line(url: str) -> None:
+def test_taken_port_is_one_clear_line(url: str) -> None:
     port = url.rpartition(":")[2]
     result = subprocess.run(
         ["make", "mock", f"PORT={port}"],

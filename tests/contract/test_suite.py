@@ -25,7 +25,7 @@ def contract(*options: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_the_contract_holds(tmp_path: Path) -> None:
+def test_contract_holds(tmp_path: Path) -> None:
     result = contract("--max-examples", "50", "--reports", str(tmp_path))
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.endswith("The contract holds.\n")
@@ -40,7 +40,7 @@ def test_fuzzing_ends_when_it_is_told(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_an_emulator_that_does_not_start() -> None:
+def test_emulator_that_does_not_start() -> None:
     result = contract("--emulator", f"{sys.executable} -m dcs_sessions emulator --redis nonsense")
     assert result.returncode == 2
     assert result.stderr.startswith("Error: the emulator does not start: Error: --redis: ")

@@ -67,7 +67,7 @@ def without_chance(text: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
-def test_the_session_is_as_documented(dcs: Emulator, tmp_path: Path) -> None:
+def test_session_is_as_documented(dcs: Emulator, tmp_path: Path) -> None:
     cli = Cli(
         tmp_path,
         DCS_SESSIONS_ENDPOINT=dcs.endpoint,
@@ -95,7 +95,7 @@ def test_the_session_is_as_documented(dcs: Emulator, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("columns", [60, 80])
-def test_the_answer_fits_a_narrow_terminal_and_comes_soon(
+def test_answer_fits_a_narrow_terminal_and_comes_soon(
     dcs: Emulator, tmp_path: Path, columns: int
 ) -> None:
     cli = Cli(

@@ -83,7 +83,7 @@ def fits(page: Page) -> bool:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_emulator_shows_a_page_that_works(
+def test_emulator_shows_a_page_that_works(
     width: str, visit: Callable[[str, str], Page], dcs: Emulator
 ) -> None:
     page = visit(f"{dcs.endpoint}/", width)
@@ -117,7 +117,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", ["api", "index", "reference", "how-to/emulator"])
-def test_the_documentation(
+def test_documentation(
     name: str, width: str, visit: Callable[[str, str], Page], site: Path
 ) -> None:
     page = visit((site / f"{name}.html").as_uri(), width)
@@ -126,7 +126,7 @@ def test_the_documentation(
     assert fits(page)
 
 
-def test_the_page_has_the_whole_contract() -> None:
+def test_page_has_the_whole_contract() -> None:
     api = tools_page.local()
     assert api["paths"].keys() == spec.load()["paths"].keys()
     assert tools_page.PAGE.stat().st_mtime >= spec.SPEC.stat().st_mtime, "run `make docs`"

@@ -81,7 +81,7 @@ def test_tokens(
 
 
 @every_operation
-def test_a_token_for_another_project_in_the_path(
+def test_token_for_another_project_in_the_path(
     dcs: Emulator, method: str, target: str, body: dict[str, Any] | None, kills: bool
 ) -> None:
     target = target.replace(PROJECT_ID, OTHER_PROJECT_ID)
@@ -135,11 +135,11 @@ def request_(dcs: Emulator) -> Signed:
     return Signed(dcs)
 
 
-def test_a_signature_is_taken(request_: Signed) -> None:
+def test_signature_is_taken(request_: Signed) -> None:
     assert request_.sign().send().status_code == 200
 
 
-def test_a_signature_over_query_and_no_body(request_: Signed) -> None:
+def test_signature_over_query_and_no_body(request_: Signed) -> None:
     request_.method, request_.body = "GET", b""
     request_.target = f"{INSTANCE}/clients?node_id={node_id(1)}&addr=a%20b%2F~&limit=5&sort=name"
     response = request_.sign().send()
@@ -160,14 +160,14 @@ def test_only_the_date_need_be_signed(request_: Signed) -> None:
 
 
 @pytest.mark.parametrize("minutes", [-14, 14])
-def test_a_clock_a_little_off(request_: Signed, minutes: int) -> None:
+def test_clock_a_little_off(request_: Signed, minutes: int) -> None:
     then = datetime.now(UTC) + timedelta(minutes=minutes)
     request_.headers["X-Sdk-Date"] = then.strftime(_signing.DATE_FORMAT)
     assert request_.sign().send().status_code == 200
 
 
 @pytest.mark.parametrize("minutes", [-16, 16, -60 * 24 * 365])
-def test_a_clock_far_off(request_: Signed, minutes: int) -> None:
+def test_clock_far_off(request_: Signed, minutes: int) -> None:
     then = datetime.now(UTC) + timedelta(minutes=minutes)
     request_.headers["X-Sdk-Date"] = then.strftime(_signing.DATE_FORMAT)
     _is_refused(request_.sign().send())
@@ -182,37 +182,37 @@ def _is_refused(response: httpx.Response) -> str:
     return str(body["error_msg"])
 
 
-def test_a_body_that_was_not_signed(request_: Signed) -> None:
+def test_body_that_was_not_signed(request_: Signed) -> None:
     request_.sign().body += b" "
     _is_refused(request_.send())
 
 
-def test_a_path_that_was_not_signed(request_: Signed) -> None:
+def test_path_that_was_not_signed(request_: Signed) -> None:
     request_.sign().target += "/kill"
     _is_refused(request_.send())
 
 
-def test_a_query_that_was_not_signed(request_: Signed) -> None:
+def test_query_that_was_not_signed(request_: Signed) -> None:
     request_.sign().target += "?limit=1"
     _is_refused(request_.send())
 
 
-def test_a_method_that_was_not_signed(request_: Signed) -> None:
+def test_method_that_was_not_signed(request_: Signed) -> None:
     request_.sign().method = "GET"
     _is_refused(request_.send())
 
 
-def test_a_header_changed_after_signing(request_: Signed) -> None:
+def test_header_changed_after_signing(request_: Signed) -> None:
     request_.sign().headers["Content-Type"] = "application/json; charset=utf-8"
     _is_refused(request_.send())
 
 
-def test_a_header_removed_after_signing(request_: Signed) -> None:
+def test_header_removed_after_signing(request_: Signed) -> None:
     del request_.sign().headers["X-Project-Id"]
     _is_refused(request_.send())
 
 
-def test_a_date_that_was_not_signed(request_: Signed) -> None:
+def test_date_that_was_not_signed(request_: Signed) -> None:
     date = request_.headers["X-Sdk-Date"]
     request_.sign()
     authorization = request_.headers["Authorization"]
@@ -221,19 +221,19 @@ def test_a_date_that_was_not_signed(request_: Signed) -> None:
     _is_refused(request_.send())
 
 
-def test_a_wrong_secret_key(request_: Signed) -> None:
+def test_wrong_secret_key(request_: Signed) -> None:
     request_.sk += "x"
     _is_refused(request_.sign().send())
 
 
-def test_an_unknown_access_key(request_: Signed) -> None:
+def test_unknown_access_key(request_: Signed) -> None:
     request_.ak = "NOBODY"
     response = request_.sign().send()
     _is_refused(response)
     assert "ak:NOBODY,err:ak not exist" in response.json()["error_msg"]
 
 
-def test_a_claimed_payload_hash_does_not_count(request_: Signed) -> None:
+def test_claimed_payload_hash_does_not_count(request_: Signed) -> None:
     request_.headers["X-Sdk-Content-Sha256"] = "UNSIGNED-PAYLOAD"
     _is_refused(request_.sign().send())
 
@@ -245,7 +245,7 @@ def test_another_authorization(request_: Signed, value: str) -> None:
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "20251023", "99999999T999999Z"])
-def test_an_odd_date(request_: Signed, date: str) -> None:
+def test_odd_date(request_: Signed, date: str) -> None:
     request_.headers["X-Sdk-Date"] = date
     _is_refused(request_.sign().send())
 
@@ -271,7 +271,7 @@ def test_permanent_keys_have_no_security_token(request_: Signed) -> None:
     assert "permanent" in _is_refused(request_.sign().send())
 
 
-def test_a_refused_signature_is_explained_by_the_text_that_was_to_be_signed(
+def test_refused_signature_is_explained_by_the_text_that_was_to_be_signed(
     request_: Signed,
 ) -> None:
     signed = {name.lower(): value for name, value in request_.headers.items()}
@@ -283,7 +283,7 @@ def test_a_refused_signature_is_explained_by_the_text_that_was_to_be_signed(
     assert request_.sk not in shown
 
 
-def test_the_explanation_of_a_refused_signature_has_no_security_token(request_: Signed) -> None:
+def test_explanation_of_a_refused_signature_has_no_security_token(request_: Signed) -> None:
     request_.ak, request_.sk = TEMPORARY_ACCESS_KEY, TEMPORARY_SECRET_KEY
     request_.headers["X-Security-Token"] = SECURITY_TOKEN
     request_.sign().body = b"{}"
@@ -292,7 +292,7 @@ def test_the_explanation_of_a_refused_signature_has_no_security_token(request_: 
     assert SECURITY_TOKEN not in shown
 
 
-def test_a_taken_signature_is_not_explained(request_: Signed) -> None:
+def test_taken_signature_is_not_explained(request_: Signed) -> None:
     assert "X-Canonical-Request" not in request_.sign().send().headers
 
 
@@ -300,7 +300,7 @@ def test_a_taken_signature_is_not_explained(request_: Signed) -> None:
     ("client", "explained"),
     [(("127.0.0.1", 1), True), (("::1", 1), True), (("192.0.2.1", 1), False), (None, False)],
 )
-def test_a_refused_signature_is_explained_on_loopback_only(
+def test_refused_signature_is_explained_on_loopback_only(
     client: tuple[str, int] | None, explained: bool
 ) -> None:
     request = Request({"type": "http", "method": "GET", "client": client, "headers": []})
@@ -369,7 +369,7 @@ def test_throttle(make_dcs: MakeDcs, make_api: MakeApi) -> None:
     assert make_api(dcs, "wrong").nodes().status_code == 401, "who is unknown is not counted"
 
 
-def test_a_throttle_opens_again() -> None:
+def test_throttle_opens_again() -> None:
     throttle = Throttle(1, 1)
     throttle._windows["token"] = (-1000.0, 5)
     throttle.count(Caller("token"))

@@ -82,7 +82,7 @@ def test_values_may_hold_equals_signs_and_odd_bytes() -> None:
     assert session["name"] == "a=b=c\\xff\x0b\\x85é"
 
 
-def test_a_field_cannot_be_smuggled_in_by_a_later_one() -> None:
+def test_field_cannot_be_smuggled_in_by_a_later_one() -> None:
     (session,) = parse_client_list(b"id=1 addr=1.2.3.4:5 age=1 name=x id=2 addr=6.6.6.6:6 age=9")
     assert (session["id"], session["addr"], session["age"]) == ("1", "1.2.3.4:5", 1)
 
@@ -146,7 +146,7 @@ def test_equals_stay_in_the_order_of_ids() -> None:
     assert _ids(SNAPSHOT, sort="age", descending=True) == ["1", "2", "9", "10", "100"]
 
 
-def test_an_odd_number_comes_last_and_does_not_break_sorting() -> None:
+def test_odd_number_comes_last_and_does_not_break_sorting() -> None:
     odd = Snapshot.of([_session(1, fd=""), _session(2, fd="10"), _session(3, fd="9")])
     assert _ids(odd, sort="fd") == ["3", "2", "1"]
 

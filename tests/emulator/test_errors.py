@@ -123,25 +123,25 @@ def test_other_paths_lead_nowhere(dcs: Emulator, target: str) -> None:
         "a" * 10_000,
     ],
 )
-def test_an_instance_that_does_not_exist(shared: Api, dcs: Emulator, instance: str) -> None:
+def test_instance_that_does_not_exist(shared: Api, dcs: Emulator, instance: str) -> None:
     target = f"/v2/{PROJECT_ID}/instances/{instance}/logical-nodes"
     request = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nX-Auth-Token: {TOKEN}\r\n\r\n"
     status, _, body = raw(dcs, request.encode())
     assert (status, body["error_code"]) == (404, "DCS.3022")
 
 
-def test_an_id_may_be_percent_encoded(dcs: Emulator) -> None:
+def test_id_may_be_percent_encoded(dcs: Emulator) -> None:
     target = f"/v2/{PROJECT_ID}/instances/%64{INSTANCE_ID[1:]}/logical-nodes"
     request = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nX-Auth-Token: {TOKEN}\r\n\r\n"
     assert raw(dcs, request.encode())[0] == 200
 
 
 @pytest.mark.parametrize("job_id", ["x", "0" * 31, "0" * 33, "G" * 32, "%F0%9F%98%80", "a%2Fb"])
-def test_a_job_id_of_another_form(shared: Api, job_id: str) -> None:
+def test_job_id_of_another_form(shared: Api, job_id: str) -> None:
     is_error(shared.job(job_id), 400, "DCS.4070")
 
 
-def test_a_job_that_does_not_exist(shared: Api) -> None:
+def test_job_that_does_not_exist(shared: Api) -> None:
     is_error(shared.job("0" * 32), 404, "DCS.4001")
 
 
@@ -255,7 +255,7 @@ def test_unknown_query_parameters_are_ignored() -> None:
 
 
 @pytest.mark.parametrize("node", ["", "x", node_id(9), node_id(0).upper(), "é", "\0"])
-def test_a_node_that_does_not_exist(shared: Api, node: str) -> None:
+def test_node_that_does_not_exist(shared: Api, node: str) -> None:
     for response in (
         shared.http.post(f"{INSTANCE}/clients", json={"node_id": node}),
         shared.http.get(f"{INSTANCE}/clients", params={"node_id": node}),
@@ -273,26 +273,26 @@ def _head(*headers: str) -> bytes:
     return "\r\n".join([*lines, "Content-Type: application/json", *headers, "", ""]).encode()
 
 
-def test_a_body_of_the_largest_size(shared: Api) -> None:
+def test_body_of_the_largest_size(shared: Api) -> None:
     content = b'{"node_id": "x"}'.ljust(MAX)
     is_error(
         shared.http.post(f"{INSTANCE}/clients", content=content, headers=JSON), 400, "DCS.3053"
     )
 
 
-def test_a_body_too_large_is_refused_before_it_is_sent(dcs: Emulator) -> None:
+def test_body_too_large_is_refused_before_it_is_sent(dcs: Emulator) -> None:
     status, headers, body = raw(dcs, _head(f"Content-Length: {MAX + 1}"))
     assert (status, body["error_code"]) == (400, "APIGW.0201")
     assert headers["connection"] == "close"
 
 
-def test_a_body_too_large_is_refused_to_one_who_sends_it_anyhow(dcs: Emulator) -> None:
+def test_body_too_large_is_refused_to_one_who_sends_it_anyhow(dcs: Emulator) -> None:
     size = 8 * MAX
     status, _, body = raw(dcs, _head(f"Content-Length: {size}") + b" " * size)
     assert (status, body["error_code"]) == (400, "APIGW.0201")
 
 
-def test_a_chunked_body_too_large_is_refused_on_the_way(dcs: Emulator) -> None:
+def test_chunked_body_too_large_is_refused_on_the_way(dcs: Emulator) -> None:
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
     # Without an end: whoever waited for it would wait for ever.
     status, _, body = raw(dcs, _head("Transfer-Encoding: chunked") + chunk * 17)
@@ -315,12 +315,12 @@ def test_what_is_no_http_is_refused_alike(dcs: Emulator, request_: bytes) -> Non
     assert body["request_id"] == headers["x-request-id"]
 
 
-def test_a_head_without_end_is_refused(dcs: Emulator) -> None:
+def test_head_without_end_is_refused(dcs: Emulator) -> None:
     status, _, body = raw(dcs, b"GET / HTTP/1.1\r\nX-Long: " + b"a" * 200_000)
     assert (status, body["error_code"]) == (400, "APIGW.0201")
 
 
-def test_a_fault_of_the_emulator_is_answered(
+def test_fault_of_the_emulator_is_answered(
     fresh: Emulator, api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from dcs_sessions.emulator import _nodes

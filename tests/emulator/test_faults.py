@@ -37,7 +37,7 @@ def test_latency(make_dcs: MakeDcs, make_api: MakeApi) -> None:
         (500, "DCS.5000"),
     ],
 )
-def test_a_status_of_the_service(
+def test_status_of_the_service(
     make_dcs: MakeDcs, make_api: MakeApi, status: int, code: str
 ) -> None:
     response = make_api(make_dcs(faults=[Fault(status=status)])).nodes()
@@ -46,16 +46,14 @@ def test_a_status_of_the_service(
 
 
 @pytest.mark.parametrize(("status", "title"), [(502, "502 Bad Gateway"), (599, "599")])
-def test_a_status_of_a_proxy(make_dcs: MakeDcs, make_api: MakeApi, status: int, title: str) -> None:
+def test_status_of_a_proxy(make_dcs: MakeDcs, make_api: MakeApi, status: int, title: str) -> None:
     response = make_api(make_dcs(faults=[Fault(status=status)])).nodes()
     assert response.status_code == status
     assert response.headers["Content-Type"].startswith("text/html")
     assert f"<h1>{title}</h1>" in response.text
 
 
-def test_a_status_carries_nothing_out(
-    make_dcs: MakeDcs, make_api: MakeApi, connect: Connect
-) -> None:
+def test_status_carries_nothing_out(make_dcs: MakeDcs, make_api: MakeApi, connect: Connect) -> None:
     dcs = make_dcs(faults=[Fault(status=500, operation="HangUpClients")])
     peer = connect(dcs.redis_urls[0])
     api = make_api(dcs)
@@ -122,7 +120,7 @@ def test_who_is_refused_anyway_is_refused_as_always(make_dcs: MakeDcs, make_api:
     assert (refused.status_code, refused.json()["error_code"]) == (403, "DCS.2007")
 
 
-def test_the_end_of_the_emulator_does_not_wait_for_latency(
+def test_end_of_the_emulator_does_not_wait_for_latency(
     make_api: MakeApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Emulator(faults=[Fault(latency=100, operation="ScanClients")]) as dcs:
@@ -149,7 +147,7 @@ def fates(api: Api, count: int) -> list[int]:
     return [api.nodes().status_code for _ in range(count)]
 
 
-def test_a_seed_repeats_chance(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+def test_seed_repeats_chance(make_dcs: MakeDcs, make_api: MakeApi) -> None:
     faults = [Fault(status=503, probability=0.5)]
     first = make_dcs(faults=faults)
     seen = fates(make_api(first), 30)
@@ -221,7 +219,7 @@ def test_text_that_is_no_fault(text: str, reason: str) -> None:
         Fault.parse(text)
 
 
-def test_the_client_gets_through_faults(make_dcs: MakeDcs) -> None:
+def test_client_gets_through_faults(make_dcs: MakeDcs) -> None:
     dcs = make_dcs(
         nodes=2,
         seed=7,
@@ -242,7 +240,7 @@ def test_the_client_gets_through_faults(make_dcs: MakeDcs) -> None:
             assert len(client.query_sessions(dcs.instance_id, timeout=60).nodes) == 2
 
 
-def test_a_kill_whose_answer_is_lost_is_not_reported_done(
+def test_kill_whose_answer_is_lost_is_not_reported_done(
     make_dcs: MakeDcs, connect: Connect
 ) -> None:
     dcs = make_dcs(faults=[Fault(drop="after", operation="HangUpClients")])
@@ -276,7 +274,7 @@ def read_all(connection: socket.socket) -> bytes:
     return got
 
 
-def test_a_head_that_is_too_slow(impatient: Emulator) -> None:
+def test_head_that_is_too_slow(impatient: Emulator) -> None:
     with socket.create_connection(address_of(impatient), timeout=20) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost:")
         answer = read_all(connection)
@@ -284,12 +282,12 @@ def test_a_head_that_is_too_slow(impatient: Emulator) -> None:
     assert b'"error_msg":"Bad request: the request head is too slow"' in answer
 
 
-def test_a_connection_that_never_asks(impatient: Emulator) -> None:
+def test_connection_that_never_asks(impatient: Emulator) -> None:
     with socket.create_connection(address_of(impatient), timeout=20) as connection:
         assert read_all(connection) == b""
 
 
-def test_a_second_head_that_is_too_slow(impatient: Emulator) -> None:
+def test_second_head_that_is_too_slow(impatient: Emulator) -> None:
     with socket.create_connection(address_of(impatient), timeout=20) as connection:
         for _ in range(2):
             connection.sendall(b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -156,13 +156,13 @@ def test_types_of_instances(
     assert shown["transparent_client_ip_enable"] is passes
 
 
-def test_an_unknown_instance_is_404(project: Project) -> None:
+def test_unknown_instance_is_404(project: Project) -> None:
     for path in ("", "/configs", "/logical-nodes"):
         response = project.http.get(f"{project.project}/instances/none{path}")
         assert (response.status_code, response.json()["error_code"]) == (404, "DCS.3022")
 
 
-def test_the_connection_limit_is_that_of_the_server(several: Emulator, project: Project) -> None:
+def test_connection_limit_is_that_of_the_server(several: Emulator, project: Project) -> None:
     with valkey.Valkey.from_url(several.redis_urls[0]) as server:
         server.config_set("maxclients", 1234)
     assert project.configurations()["maxclients"] == "1234"
@@ -205,7 +205,7 @@ def test_sessions_of_a_proxy_instance_are_on_its_proxies(
     assert (response.status_code, response.json()["error_code"]) == (400, "DCS.3053")
 
 
-def test_a_standby_is_a_real_replica(project: Project) -> None:
+def test_standby_is_a_real_replica(project: Project) -> None:
     nodes = project.of("standby").nodes().json()["nodes"]
     assert [node["node_type"] for node in nodes] == ["master", "slave"]
 
@@ -240,7 +240,7 @@ def test_addresses_are_internal_without_pass_through(
     assert victims[1].sees_end()
 
 
-def test_a_caller_without_rights_sees_no_instance(several: Emulator) -> None:
+def test_caller_without_rights_sees_no_instance(several: Emulator) -> None:
     paths = ("", f"/{several.instance_id}", f"/{several.instance_id}/configs")
     for path in paths:
         response = httpx.get(

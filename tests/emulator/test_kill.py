@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from emulator.conftest import Api, Connect, MakeApi, MakeDcs, MakeValkey
 
 
-def test_a_killed_session_sees_its_end_and_the_others_live(
+def test_killed_session_sees_its_end_and_the_others_live(
     api: Api, fresh: Emulator, connect: Connect
 ) -> None:
     url = fresh.redis_urls[0]
@@ -43,7 +43,7 @@ def test_sessions_doing_something_are_killed_all_the_same(
     assert all(victim.sees_end() for victim in victims)
 
 
-def test_an_address_that_is_gone_is_no_error(api: Api, fresh: Emulator, connect: Connect) -> None:
+def test_address_that_is_gone_is_no_error(api: Api, fresh: Emulator, connect: Connect) -> None:
     victim = connect(fresh.redis_urls[0])
     for _ in range(2):
         assert api.kill([victim.addr, victim.addr]).status_code == 204
@@ -85,7 +85,7 @@ def test_no_address_kills_nobody(api: Api, fresh: Emulator, connect: Connect) ->
     assert bystander.is_alive()
 
 
-def test_an_address_of_another_node_is_not_touched(
+def test_address_of_another_node_is_not_touched(
     api: Api, fresh: Emulator, connect: Connect
 ) -> None:
     other = connect(fresh.redis_urls[1])
@@ -93,7 +93,7 @@ def test_an_address_of_another_node_is_not_touched(
     assert other.is_alive()
 
 
-def test_the_emulators_own_connection_cannot_be_killed(
+def test_emulators_own_connection_cannot_be_killed(
     api: Api, fresh: Emulator, connect: Connect
 ) -> None:
     observer = connect(fresh.redis_urls[0], "observer")

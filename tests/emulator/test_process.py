@@ -132,7 +132,7 @@ def test_ready_file_and_clean_end(start: Start, number: int) -> None:
     assert list(process.ready_file.parent.iterdir()) == [process.temporary]
 
 
-def test_a_ready_file_from_before_is_not_taken_for_a_new_one(start: Start, tmp_path: Path) -> None:
+def test_ready_file_from_before_is_not_taken_for_a_new_one(start: Start, tmp_path: Path) -> None:
     (tmp_path / "ready.json").write_text("{}")
     process = start("--port", "1", "--host", "256.0.0.1")
     process.process.communicate(timeout=20)
@@ -191,7 +191,7 @@ def test_other_ids_and_logins(start: Start, tmp_path: Path) -> None:
     assert "canary" not in out + err
 
 
-def test_a_server_of_ones_own_with_a_password(
+def test_server_of_ones_own_with_a_password(
     start: Start, make_valkey: MakeValkey, connect: Connect
 ) -> None:
     server = make_valkey()
@@ -285,7 +285,7 @@ def test_bad_options(options: list[str], status: int, words: str) -> None:
     assert "canary" not in result.output
 
 
-def test_a_port_that_is_taken(start: Start) -> None:
+def test_port_that_is_taken(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = start("--port", str(port))
@@ -296,7 +296,7 @@ def test_a_port_that_is_taken(start: Start) -> None:
     assert list(process.temporary.iterdir()) == []
 
 
-def test_a_wrong_password(make_valkey: MakeValkey, connect: Connect) -> None:
+def test_wrong_password(make_valkey: MakeValkey, connect: Connect) -> None:
     server = make_valkey()
     connect(server.url).command("CONFIG", "SET", "requirepass", "right")
     url = f"redis://:canary@127.0.0.1:{server.port}"

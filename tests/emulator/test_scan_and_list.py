@@ -26,7 +26,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 MOVING = {"age", "idle", "qbuf", "qbuf_free"}
 
 
-def test_the_list_is_what_client_list_says(api: Api, fresh: Emulator, connect: Connect) -> None:
+def test_list_is_what_client_list_says(api: Api, fresh: Emulator, connect: Connect) -> None:
     url = fresh.redis_urls[0]
     connect(url, "idle")
     connect(url, "subscribed").command("SUBSCRIBE", "news")
@@ -169,7 +169,7 @@ def test_many_scans_at_once(api: Api, fresh: Emulator, connect: Connect) -> None
     assert [s["name"] for s in api.sessions()] == ["only"]
 
 
-def test_a_stored_list_is_served_while_the_next_scan_runs(
+def test_stored_list_is_served_while_the_next_scan_runs(
     make_valkey: MakeValkey, make_dcs: MakeDcs, make_api: MakeApi, connect: Connect
 ) -> None:
     server = make_valkey()
@@ -188,7 +188,7 @@ def test_a_stored_list_is_served_while_the_next_scan_runs(
 
 
 @pytest.mark.parametrize("method", ["scan", "kill", "kill_all"])
-def test_a_dead_server_and_its_return(
+def test_dead_server_and_its_return(
     method: str, make_valkey: MakeValkey, make_dcs: MakeDcs, make_api: MakeApi, connect: Connect
 ) -> None:
     server = make_valkey()
@@ -214,7 +214,7 @@ def test_a_dead_server_and_its_return(
     assert api.nodes().json()["nodes"][0]["status"] == "Active"
 
 
-def test_a_server_that_dies_during_a_scan(
+def test_server_that_dies_during_a_scan(
     make_valkey: MakeValkey, make_dcs: MakeDcs, make_api: MakeApi
 ) -> None:
     server = make_valkey()
@@ -230,7 +230,7 @@ def test_a_server_that_dies_during_a_scan(
     assert api.done(api.scan())["status"] == "SUCCESS"
 
 
-def test_a_server_with_a_password(
+def test_server_with_a_password(
     make_valkey: MakeValkey, make_dcs: MakeDcs, make_api: MakeApi, connect: Connect
 ) -> None:
     server = make_valkey()
@@ -266,7 +266,7 @@ def _tls_in_front_of(port: int, listener: socket.socket) -> None:
 CERTIFICATE = Path(__file__).parent.parent / "data" / "localhost.pem"
 
 
-def test_a_server_behind_tls(make_valkey: MakeValkey, make_api: MakeApi, connect: Connect) -> None:
+def test_server_behind_tls(make_valkey: MakeValkey, make_api: MakeApi, connect: Connect) -> None:
     server = make_valkey()
     connect(server.url, "plain")
     with socket.create_server(("127.0.0.1", 0)) as listener:

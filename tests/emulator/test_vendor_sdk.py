@@ -128,7 +128,7 @@ def test_errors(sdk: Any, dcs: Emulator) -> None:
         assert caught.value.request_id
 
 
-def test_a_list_before_any_scan(sdk: Any, make_dcs: MakeDcs) -> None:
+def test_list_before_any_scan(sdk: Any, make_dcs: MakeDcs) -> None:
     dcs = make_dcs()
     request = sdk.ListClientsRequest(instance_id=dcs.instance_id, node_id=dcs.node_ids[0])
     with pytest.raises(ServerResponseException) as caught:

@@ -27,7 +27,7 @@ def test_faults_are_many_and_each_has_its_name() -> None:
     assert {*run.FOUND_BY_SUITE} <= {fault.name for fault in contract.faults()}
 
 
-def test_a_fault_is_planted() -> None:
+def test_fault_is_planted() -> None:
     fault = next(fault for fault in server.faults() if fault.name == "no token is 403")
     program = (
         "import mutants.server; from dcs_sessions.emulator import _errors;"

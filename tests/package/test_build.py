@@ -51,7 +51,7 @@ def sources() -> set[str]:
     return {f"src/{PAGE}", *(name for name in names if (spec.ROOT / name).is_file())}
 
 
-def test_the_wheel_has_both_packages_and_nothing_else(built: Path) -> None:
+def test_wheel_has_both_packages_and_nothing_else(built: Path) -> None:
     with wheel(built) as archive:
         names = set(archive.namelist())
         contract = archive.read("dcs_sessions/openapi.yaml")
@@ -67,7 +67,7 @@ def test_the_wheel_has_both_packages_and_nothing_else(built: Path) -> None:
     assert contract == spec.SPEC.read_bytes()
 
 
-def test_the_sdist_has_what_the_wheel_is_made_of(built: Path) -> None:
+def test_sdist_has_what_the_wheel_is_made_of(built: Path) -> None:
     with tarfile.open(built / f"dcs_sessions-{VERSION}.tar.gz") as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames()}
     assert names == sources() | {
@@ -94,7 +94,7 @@ def test_metadata_is_of_a_version_that_the_publish_action_can_read(built: Path) 
     assert source["Metadata-Version"] == metadata_of(built)["Metadata-Version"] == "2.4"
 
 
-def test_the_metadata(built: Path) -> None:
+def test_metadata(built: Path) -> None:
     metadata = metadata_of(built)
     assert metadata["Version"] == VERSION
     assert metadata["License-Expression"] == "Apache-2.0"

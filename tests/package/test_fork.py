@@ -14,7 +14,7 @@ from tools import breaking, spec
 pytestmark = pytest.mark.node
 
 
-def test_a_fork_is_told_what_it_breaks(clone: Clone, tmp_path: Path) -> None:
+def test_fork_is_told_what_it_breaks(clone: Clone, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     clone.edit("openapi.yaml", "maximum: 1000", "maximum: 500")
     run = subprocess.run(

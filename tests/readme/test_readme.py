@@ -145,7 +145,7 @@ def test_there_is_something_to_test() -> None:
     assert len(EXAMPLES) > 6
 
 
-def test_the_demo() -> None:
+def test_demo() -> None:
     run = subprocess.run(
         [sys.executable, ROOT / "examples" / "demo.py"], capture_output=True, text=True
     )

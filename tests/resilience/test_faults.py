@@ -66,7 +66,7 @@ def test_fault(
 
 
 @pytest.mark.parametrize("kill", [False, True], ids=["read", "kill"])
-def test_a_reset_before_the_request(both: Both, server: ScriptedServer, kill: bool) -> None:
+def test_reset_before_the_request(both: Both, server: ScriptedServer, kill: bool) -> None:
     server.steps, server.unread = [reset_after(0)], True
     client = both(endpoint=server.endpoint, retry=FAST)
     meet(client, dcs_sessions.ApiConnectionError, kill=kill)
@@ -74,7 +74,7 @@ def test_a_reset_before_the_request(both: Both, server: ScriptedServer, kill: bo
     assert 1 <= len(server.received) <= 2 * FAST.attempts
 
 
-def test_a_reset_in_the_middle_of_a_long_request(both: Both, server: ScriptedServer) -> None:
+def test_reset_in_the_middle_of_a_long_request(both: Both, server: ScriptedServer) -> None:
     server.steps, server.unread = [reset_after(100_000)], True
     client = both(endpoint=server.endpoint, retry=FAST)
     addresses = [f"10.0.0.1:{number}" for number in range(200_000)]
@@ -84,7 +84,7 @@ def test_a_reset_in_the_middle_of_a_long_request(both: Both, server: ScriptedSer
     assert len(server.received) == 1
 
 
-def test_the_documentation_shows_the_same() -> None:
+def test_documentation_shows_the_same() -> None:
     def cell(outcome: Outcome, tries: int) -> str:
         what = "succeeds" if outcome is None else f"`{outcome.__name__}`"
         return f"{what}, {tries} {'try' if tries == 1 else 'tries'}"
@@ -162,19 +162,19 @@ def test_tls_that_can_be_trusted(both: Both, ca: trustme.CA, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("path", ["/no/such/file", __file__])
-def test_a_file_without_certificates(both: Both, path: str) -> None:
+def test_file_without_certificates(both: Both, path: str) -> None:
     with pytest.raises(dcs_sessions.ConfigurationError, match=f"verify: {path}: "):
         both(endpoint="https://dcs.invalid", verify=path)
 
 
-def test_a_proxy_that_refuses(both: Both) -> None:
+def test_proxy_that_refuses(both: Both) -> None:
     client = both(endpoint="https://dcs.invalid", proxy="http://127.0.0.1:1", retry=FAST)
     with pytest.raises(dcs_sessions.ApiConnectionError) as caught:
         client.kill_sessions("i", "n", ["1.2.3.4:5"])
     assert not caught.value.may_have_arrived
 
 
-def test_a_proxy_that_says_no(both: Both, server: ScriptedServer) -> None:
+def test_proxy_that_says_no(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(403, b"not you")]
     client = both(endpoint="https://dcs.invalid", proxy=server.endpoint, retry=None)
     with pytest.raises(dcs_sessions.ApiConnectionError) as caught:
@@ -184,7 +184,7 @@ def test_a_proxy_that_says_no(both: Both, server: ScriptedServer) -> None:
     assert "a-token" not in repr(server.received)
 
 
-def test_the_environment_names_the_proxy(
+def test_environment_names_the_proxy(
     both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.steps = [answer(200, OK)]
@@ -196,7 +196,7 @@ def test_the_environment_names_the_proxy(
     assert server.received[0].target == "http://dcs.invalid/v2/a-project/jobs/j"
 
 
-def test_a_host_that_does_not_answer_the_connection(both: Both) -> None:
+def test_host_that_does_not_answer_the_connection(both: Both) -> None:
     """A listener whose queue is full drops what comes."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         fillers = [socket.socket() for _ in range(8)]
@@ -232,7 +232,7 @@ def test_no_fault_leaves_a_connection_behind(
     assert max(counts) - min(counts) < 3 * len(FAULTS)
 
 
-def test_a_cancelled_call_leaves_no_task_behind(server: ScriptedServer) -> None:
+def test_cancelled_call_leaves_no_task_behind(server: ScriptedServer) -> None:
     from support.scripted import silence
 
     server.steps = [silence]

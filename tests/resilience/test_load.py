@@ -253,7 +253,7 @@ def test_slow_senders_do_not_keep_others_waiting(dcs: Emulator) -> None:
             sender.close()
 
 
-def test_a_request_that_is_too_large_is_an_error_of_ours(dcs: Emulator) -> None:
+def test_request_that_is_too_large_is_an_error_of_ours(dcs: Emulator) -> None:
     with client_of(dcs) as client:
         addresses = [f"10.0.0.{number % 250}:{number}" for number in range(100_000)]
         with pytest.raises(dcs_sessions.BadRequestError, match="too large"):

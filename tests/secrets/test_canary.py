@@ -398,7 +398,7 @@ def test_no_answer_of_the_metadata_service_is_shown(
     assert CANARY not in everything(caught.value)
 
 
-def test_the_generated_clients_show_no_secret() -> None:
+def test_generated_clients_show_no_secret() -> None:
     authenticated = AuthenticatedClient(base_url="https://x", token=CANARY)
     plain = Client(
         base_url="https://x",

@@ -124,7 +124,7 @@ def test_commands(who: str, guarded: Emulator, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_the_emulator(valkey: str, tmp_path: Path) -> None:
+def test_emulator(valkey: str, tmp_path: Path) -> None:
     logins = tmp_path / "logins.json"
     logins.write_text(json.dumps(LOGINS))
     logins.chmod(0o600)

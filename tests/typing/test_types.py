@@ -122,9 +122,7 @@ def test_every_name_is_known(check: object, site: Path, tmp_path: Path) -> None:
 
 
 @CHECKERS
-def test_the_blocks_of_the_documentation_are_typed(
-    check: object, site: Path, tmp_path: Path
-) -> None:
+def test_blocks_of_the_documentation_are_typed(check: object, site: Path, tmp_path: Path) -> None:
     files: list[Path] = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
