@@ -97,6 +97,11 @@ class KeyLock:
     _refused: dict[str, int] = field(default_factory=dict[str, int])
     _until: dict[str, float] = field(default_factory=dict[str, float])
 
+    def reset(self) -> None:
+        """Forget all refusals."""
+        self._refused.clear()
+        self._until.clear()
+
     def check(self, name: str) -> None:
         """Refuse a key that is locked.
 
@@ -276,6 +281,10 @@ class Throttle:
     limit: int
     seconds: int
     _windows: dict[str, tuple[float, int]] = field(default_factory=dict[str, tuple[float, int]])
+
+    def reset(self) -> None:
+        """Forget all requests."""
+        self._windows.clear()
 
     def count(self, caller: Caller) -> None:
         """Count a request.

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from dcs_sessions.emulator._errors import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from starlette.types import Receive, Scope, Send
 
@@ -148,11 +148,35 @@ class Faults:
     """
 
     def __init__(self, faults: Sequence[Fault] = (), seed: int = 0) -> None:
+        self._seed = seed
+        self._count = 0
+        # Replaced as a whole: requests are answered in another thread.
+        self._faults: tuple[tuple[Fault, random.Random], ...] = ()
+        self.set(faults)
+
+    @property
+    def current(self) -> tuple[Fault, ...]:
+        """The faults of now."""
+        return tuple(fault for fault, _ in self._faults)
+
+    def set(self, faults: Iterable[Fault]) -> None:
+        """Replace all faults, and let chance start anew."""
+        self._count = 0
+        self._faults = ()
+        for fault in faults:
+            self.add(fault)
+
+    def add(self, fault: Fault) -> Callable[[], None]:
+        """Add a fault, and return what removes it. To remove it twice does no harm."""
         # Dice of its own for each, so that one more fault does not change when others strike.
-        self._faults = [
-            (fault, random.Random(f"{seed} {number}"))  # noqa: S311 - nothing secret hangs on it
-            for number, fault in enumerate(faults)
-        ]
+        dice = random.Random(f"{self._seed} {self._count}")  # noqa: S311 - nothing secret hangs on it
+        self._count += 1
+        self._faults = (*self._faults, (fault, dice))
+
+        def remove() -> None:
+            self._faults = tuple(each for each in self._faults if each[1] is not dice)
+
+        return remove
 
     def draw(self, operation: str) -> tuple[float, Fault | None]:
         """Give what strikes a request: the seconds to wait, and what happens then."""

@@ -82,6 +82,11 @@ class Jobs:
         await asyncio.gather(*self._running, return_exceptions=True)
         self._running.clear()  # each would leave by itself, but only in the next turn of the loop
 
+    async def reset(self) -> None:
+        """End what still runs, and forget all tasks."""
+        await self.close()
+        self._jobs.clear()
+
     @staticmethod
     async def _run(job: Job, work: Coroutine[None, None, None]) -> None:
         job.status = "RUNNING"

