@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.spec import ROOT
+
 SUITE = """
 import os
 import subprocess
@@ -126,3 +128,10 @@ def test_plugin_can_be_left_out(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it(dcs_sessions_server): pass\n")
     run = run_pytest(tmp_path, "-p", "no:dcs_sessions")
     assert "fixture 'dcs_sessions_server' not found" in run.stdout
+
+
+def test_example_of_the_documentation(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "how-to" / "emulator.md").read_text(encoding="utf-8")
+    (tmp_path / "test_it.py").write_text(page.partition("```python\n")[2].partition("```")[0])
+    run = run_pytest(tmp_path)
+    assert "2 passed" in run.stdout, run.stdout
