@@ -14,7 +14,7 @@ from support.fake import FakeDcs
 from support.scripted import answer
 
 
-def test_node_that_is_down_is_not_good(tmp_path: Path) -> None:
+def test_inactive_node_gives_exit_code_6(tmp_path: Path) -> None:
     with Emulator(nodes=2) as dcs:
         cli = Cli(
             tmp_path,
@@ -32,7 +32,7 @@ def test_node_that_is_down_is_not_good(tmp_path: Path) -> None:
     )
 
 
-def test_whether_ending_is_allowed(cli: Cli, own: Emulator) -> None:
+def test_check_reports_whether_ending_is_allowed(cli: Cli, own: Emulator) -> None:
     assert "Ending:      allowed\n" in cli("check", own.instance_id).stdout
     lines = cli.with_env(DCS_SESSIONS_TOKEN=READONLY_TOKEN)("check", own.instance_id).stdout
     *_, ending, result = lines.splitlines()
@@ -40,7 +40,7 @@ def test_whether_ending_is_allowed(cli: Cli, own: Emulator) -> None:
     assert result == "Result:      good for listing; ending sessions is not allowed"
 
 
-def test_asking_whether_ending_is_allowed_can_end_nobody(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_check_of_the_permission_ends_no_session(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.first = lambda request: (
         answer(500, {"error_code": "DCS.5000", "error_msg": "x"})
         if request.path.endswith("/kill")
@@ -50,7 +50,7 @@ def test_asking_whether_ending_is_allowed_can_end_nobody(fake: FakeDcs, fake_cli
     assert fake.killed == [("0" * 32, ["192.0.2.1:1"])]
 
 
-def test_without_credentials_it_says_so(cli: Cli) -> None:
+def test_missing_credentials_are_reported(cli: Cli) -> None:
     proxy = {"HTTP_PROXY": "http://127.0.0.1:1", "NO_PROXY": ""}
     bare = cli.with_env(DCS_SESSIONS_TOKEN=None, **proxy)
     done = bare("check", "--timeout", "1", code=2)
@@ -60,7 +60,7 @@ def test_without_credentials_it_says_so(cli: Cli) -> None:
     assert "***" not in done.stdout
 
 
-def test_it_does_not_point_to_itself(cli: Cli) -> None:
+def test_check_does_not_advise_to_run_check(cli: Cli) -> None:
     done = cli.with_env(DCS_SESSIONS_ENDPOINT=None)("check", code=2)
     assert done.stderr.splitlines()[1] == (
         "Correct what is missing or wrong above, and run it again."

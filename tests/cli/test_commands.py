@@ -30,7 +30,7 @@ COMMANDS = list(_overview.COMMANDS)
 # One operation at a time
 
 
-def test_scan_job_list(cli: Cli, own: Emulator, connect: Connect) -> None:
+def test_scan_job_and_list_work_together(cli: Cli, own: Emulator, connect: Connect) -> None:
     connect("step-by-step")
     node = own.node_ids[0]
     job = cli("scan", own.instance_id, node, "--clean-cache").stdout.strip()
@@ -44,7 +44,7 @@ def test_scan_job_list(cli: Cli, own: Emulator, connect: Connect) -> None:
     assert "sessions match" in first.stderr
 
 
-def test_nodes(cli: Cli, own: Emulator) -> None:
+def test_nodes_are_listed_with_their_roles(cli: Cli, own: Emulator) -> None:
     table = cli("nodes", own.instance_id).stdout.splitlines()
     assert table[0].split()[:5] == ["node_id", "name", "role", "type", "status"]
     assert [line.split()[0] for line in table[1:]] == list(own.node_ids)
@@ -62,7 +62,7 @@ def test_nodes(cli: Cli, own: Emulator) -> None:
         (("job", "j"), b'{"job_id":"j","status":"RUNNING"}'),
     ],
 )
-def test_raw_is_the_answer_to_the_byte(
+def test_raw_prints_the_response_unchanged(
     words: tuple[str, ...], body: bytes, fake: FakeDcs, fake_cli: Cli
 ) -> None:
     fake.first = lambda _: answer(200, body)
@@ -78,7 +78,7 @@ def test_raw_is_the_answer_to_the_byte(
     assert (run.returncode, run.stdout) == (4, refusal)
 
 
-def test_job_that_has_failed(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_failed_job_gives_exit_code_1(fake: FakeDcs, fake_cli: Cli) -> None:
     job = {
         "job_id": "j",
         "status": "FAIL",
@@ -95,12 +95,12 @@ def test_job_that_has_failed(fake: FakeDcs, fake_cli: Cli) -> None:
 # The document, and completion
 
 
-def test_spec_is_the_document(cli: Cli) -> None:
+def test_spec_prints_the_contract(cli: Cli) -> None:
     assert cli("spec").stdout == SPEC.read_text("utf-8")
     assert json.loads(cli("spec", "--format", "json").stdout) == yaml.safe_load(SPEC.read_text())
 
 
-def test_version_is_that_of_the_document(cli: Cli) -> None:
+def test_version_is_that_of_the_contract(cli: Cli) -> None:
     expected = f"dcs-sessions, version {dcs_sessions.__version__}\n"
     assert cli("--version").stdout == expected
     assert cli("--quiet", "--version").stdout == expected
@@ -112,7 +112,7 @@ def test_fields_are_those_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion(shell: str, cli: Cli) -> None:
+def test_completion_script_is_printed_for_each_shell(shell: str, cli: Cli) -> None:
     script = cli("completion", shell).stdout
     assert "_DCS_SESSIONS_COMPLETE" in script
     if shutil.which(shell):
@@ -144,7 +144,7 @@ def test_bash_completes(cli: Cli, tmp_path: Path) -> None:
 # Help
 
 
-def test_overview(cli: Cli) -> None:
+def test_overview_lists_every_command(cli: Cli) -> None:
     text = cli("--help").stdout
     assert cli("-h").stdout == text
     assert cli("--debug", "--help").stdout == text  # the way through click
@@ -162,7 +162,7 @@ def test_every_command_has_help_with_an_example(command: str, cli: Cli) -> None:
     assert f"dcs-sessions {command}" in example
 
 
-def test_looking_up_imports_next_to_nothing(cli: Cli) -> None:
+def test_help_and_version_import_almost_nothing(cli: Cli) -> None:
     for words in ("--version", "--help"):
         run = subprocess.run(
             [COMMAND[0], "-X", "importtime", *COMMAND[1:], words],
@@ -192,7 +192,7 @@ def test_looking_up_imports_next_to_nothing(cli: Cli) -> None:
         (answer(500, b"", {"X-Request-Id": "r-1"}), 1),
     ],
 )
-def test_error_is_two_lines(step: Step, code: int, fake: FakeDcs, fake_cli: Cli) -> None:
+def test_error_has_a_line_of_advice(step: Step, code: int, fake: FakeDcs, fake_cli: Cli) -> None:
     fake.first = lambda _: step
     done = fake_cli("nodes", "i", code=code)
     happened, advice = done.stderr.splitlines()
@@ -204,13 +204,15 @@ def test_error_is_two_lines(step: Step, code: int, fake: FakeDcs, fake_cli: Cli)
 
 
 @pytest.mark.parametrize(("step", "code"), [(reset, 1), (hang_up, 1), (silence, 5)])
-def test_broken_network(step: Step, code: int, fake: FakeDcs, fake_cli: Cli) -> None:
+def test_unreachable_service_gives_advice(
+    step: Step, code: int, fake: FakeDcs, fake_cli: Cli
+) -> None:
     fake.first = lambda _: step
     done = fake_cli("nodes", "i", "--timeout", "0.5", code=code)
     assert done.stderr.count("\n") == 2
 
 
-def test_job_that_takes_too_long(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_slow_job_gives_exit_code_5(fake: FakeDcs, fake_cli: Cli) -> None:
     running = answer(200, {"job_id": "j", "status": "RUNNING"})
     fake.first = lambda request: running if "/jobs/" in request.path else None
     done = fake_cli("query", "i", "--timeout", "0.3", code=5)
@@ -231,7 +233,9 @@ def test_job_that_takes_too_long(fake: FakeDcs, fake_cli: Cli) -> None:
         ("query", "i", "--region", "Nowhere!", "--endpoint", ""),
     ],
 )
-def test_wrong_use(words: tuple[str, ...], fake: FakeDcs, fake_cli: Cli) -> None:
+def test_usage_errors_give_exit_code_2(
+    words: tuple[str, ...], fake: FakeDcs, fake_cli: Cli
+) -> None:
     done = fake_cli(*words, code=2)
     assert done.stderr.count("\n") == 2
     assert done.stdout == ""
@@ -246,7 +250,7 @@ def test_without_a_terminal_ctrl_c_ends_with_130(fake: FakeDcs, fake_cli: Cli) -
     assert (process.returncode, err) == (130, "Interrupted.\n")
 
 
-def test_characters_that_the_output_cannot_have(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_characters_beyond_the_output_encoding_are_escaped(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [[{"name": "日本"}]]
     ascii_only = fake_cli.with_env(PYTHONIOENCODING="ascii")
     assert "\\u65e5\\u672c" in ascii_only("query", "i", "--columns", "name").stdout
@@ -256,7 +260,7 @@ def test_characters_that_the_output_cannot_have(fake: FakeDcs, fake_cli: Cli) ->
 # check
 
 
-def test_check(cli: Cli, own: Emulator, tmp_path: Path) -> None:
+def test_check_lists_values_with_their_sources(cli: Cli, own: Emulator, tmp_path: Path) -> None:
     out = cli("check", own.instance_id).stdout
     assert f"Endpoint:    {own.endpoint}  (from DCS_SESSIONS_ENDPOINT)\n" in out
     assert "Credentials: token ***  (from DCS_SESSIONS_TOKEN)\n" in out
@@ -299,7 +303,7 @@ def test_check(cli: Cli, own: Emulator, tmp_path: Path) -> None:
         ({"DCS_SESSIONS_TOKEN": None, "HUAWEICLOUD_SDK_AK": "half-a-pair"}, 2, "is missing"),
     ],
 )
-def test_check_says_what_is_wrong(
+def test_check_names_the_problem(
     changes: dict[str, str | None], code: int, result: str, cli: Cli
 ) -> None:
     done = cli.with_env(**changes)("check", code=code)
@@ -344,7 +348,7 @@ def busy_list() -> list[dict[str, Any]]:
     return [*rows, {"name": hostile, "addr": "[::1]:9", "omem": 10**9}, {"idle": None, "name": 7}]
 
 
-def test_summary(fake: FakeDcs, fake_cli: Cli, tmp_path: Path) -> None:
+def test_summary_counts_each_field(fake: FakeDcs, fake_cli: Cli, tmp_path: Path) -> None:
     fake.lists["n1"] = [busy_list()]
     page = tmp_path / "page.html"
     done = fake_cli("summary", "i", "--html", str(page))
@@ -372,7 +376,7 @@ def test_summary(fake: FakeDcs, fake_cli: Cli, tmp_path: Path) -> None:
     ) in found.tags
 
 
-def test_summary_of_some_and_of_none(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_summary_counts_matching_sessions_only(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [busy_list()]
     found = fake_cli("summary", "i", "--name", "worker-1").stdout.splitlines()
     assert found[:2] == ["122 connections", "40 of 122 sessions match: --name worker-1"]
@@ -404,7 +408,7 @@ def test_summary_fits_the_terminal(fake: FakeDcs, fake_cli: Cli) -> None:
         ("summary", "i"),
     ],
 )
-def test_no_secret_is_ever_shown(words: tuple[str, ...], fake: FakeDcs, fake_cli: Cli) -> None:
+def test_no_command_prints_a_secret(words: tuple[str, ...], fake: FakeDcs, fake_cli: Cli) -> None:
     canary = "canary-0123456789abcdef"
     for variable in ("DCS_SESSIONS_TOKEN", "KEYS"):
         changes = {"DCS_SESSIONS_TOKEN": canary}
@@ -430,7 +434,7 @@ def test_no_secret_is_ever_shown(words: tuple[str, ...], fake: FakeDcs, fake_cli
                 assert "Traceback" in run.stderr
 
 
-def test_secret_that_comes_back_in_an_error(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_secret_repeated_in_an_error_is_masked(fake: FakeDcs, fake_cli: Cli) -> None:
     echo = answer(401, {"error_code": "DCS.1001", "error_msg": "bad token a-token"})
     fake.first = lambda _: echo
     assert "bad token ***" in fake_cli("nodes", "i", code=3).stderr

@@ -92,13 +92,15 @@ def session(**fields: Any) -> Session:
         (["--min-omem", "1"], {}, False),
     ],
 )
-def test_filter(words: list[str], fields: dict[str, Any], *, fits: bool) -> None:
+def test_each_filter_selects_its_sessions(
+    words: list[str], fields: dict[str, Any], *, fits: bool
+) -> None:
     filters = parsed(*words)
     assert filters
     assert filters(session(**fields)) is fits
 
 
-def test_no_filter_fits_everything() -> None:
+def test_empty_filters_match_every_session() -> None:
     assert not parsed()
     assert parsed()(session())
     assert str(parsed()) == ""
@@ -118,7 +120,7 @@ def test_no_filter_fits_everything() -> None:
         ["--min-omem", ""],
     ],
 )
-def test_values_that_make_no_sense_are_refused(words: list[str]) -> None:
+def test_invalid_filter_values_are_refused(words: list[str]) -> None:
     with pytest.raises(click.BadParameter) as caught:
         parsed(*words)
     assert caught.value.param is not None
@@ -126,7 +128,7 @@ def test_values_that_make_no_sense_are_refused(words: list[str]) -> None:
 
 
 @given(st.integers(0, 10**10))
-def test_time_that_was_printed_is_taken_back(seconds: int) -> None:
+def test_printed_time_is_accepted_as_a_filter(seconds: int) -> None:
     (least,) = [parsed("--min-idle", duration(seconds)).min_idle]
     assert least is not None
     assert 0 <= seconds - least < 3600
@@ -134,12 +136,12 @@ def test_time_that_was_printed_is_taken_back(seconds: int) -> None:
 
 
 @given(st.integers(0, 2**60))
-def test_size_that_was_printed_finds_the_session(count: int) -> None:
+def test_printed_size_finds_its_session(count: int) -> None:
     assert parsed("--min-omem", size(count))(session(omem=count))
 
 
 @given(st.text(min_size=1))
-def test_name_that_was_printed_finds_the_session(name: str) -> None:
+def test_printed_name_finds_its_session(name: str) -> None:
     shown = printable(name)
     assert parsed(f"--name={shown}")(session(name=name))
     assert not parsed(f"--not-name={shown}")(session(name=name))
@@ -151,7 +153,7 @@ MAYBE = st.none() | st.integers(0, 100)
 
 
 @given(name=TEXTS, wanted=GLOBS, ruled_out=GLOBS, idle=MAYBE, least=MAYBE, most=MAYBE)
-def test_filters_are_what_a_plain_model_says(
+def test_filters_agree_with_a_simple_model(
     name: str,
     wanted: list[str],
     ruled_out: list[str],
@@ -178,7 +180,7 @@ def test_filters_are_what_a_plain_model_says(
 
 
 @given(st.ip_addresses(v=4), st.integers(0, 32), st.ip_addresses(v=4))
-def test_networks_are_those_of_ipaddress(
+def test_networks_agree_with_ipaddress(
     address: ipaddress.IPv4Address, length: int, base: ipaddress.IPv4Address
 ) -> None:
     network = ipaddress.ip_network(f"{base}/{length}", strict=False)

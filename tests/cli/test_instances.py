@@ -49,7 +49,7 @@ def ids(several: Emulator) -> list[str]:
     return [found["instance_id"] for found in several.instances]
 
 
-def test_instances(cli: Cli, several: Emulator) -> None:
+def test_instances_are_listed_by_name_and_glob(cli: Cli, several: Emulator) -> None:
     head, *lines = cli("instances").stdout.splitlines()
     assert head.split() == ["name", "id", "status", "type", "version", "address", "size"]
     assert [line.split()[0] for line in lines] == [
@@ -81,7 +81,7 @@ def test_instances(cli: Cli, several: Emulator) -> None:
         (None, None),
     ],
 )
-def test_type_is_told_by_the_code_of_the_specification(
+def test_type_is_derived_from_the_specification_code(
     fake: FakeDcs, fake_cli: Cli, code: str | None, kind: str | None
 ) -> None:
     fake.instances = [{"instance_id": "i", "name": "n", "spec_code": code, "ip": "a,b", "port": 1}]
@@ -111,7 +111,7 @@ def test_id_costs_no_call(fake: FakeDcs, fake_cli: Cli) -> None:
     assert len(fake.received) == 1
 
 
-def test_name_that_several_have_is_refused(cli: Cli, several: Emulator) -> None:
+def test_ambiguous_name_is_refused(cli: Cli, several: Emulator) -> None:
     for words in (("kill-all", "same-name", "--yes"), ("query", "same-name")):
         done = cli(*words, code=2)
         first, *lines = done.stderr.splitlines()
@@ -131,13 +131,13 @@ def test_name_that_several_have_is_refused(cli: Cli, several: Emulator) -> None:
         ("prod", "checkout-prod"),
     ],
 )
-def test_closest_names_are_told(cli: Cli, name: str, closest: str) -> None:
+def test_closest_names_are_suggested(cli: Cli, name: str, closest: str) -> None:
     lines = cli("query", name, code=4).stderr.splitlines()
     assert lines[0] == f"dcs-sessions: no instance is called {name!r}; the closest names are:"
     assert closest in [line.split()[0] for line in lines[1:-1]]
 
 
-def test_name_like_no_other(cli: Cli) -> None:
+def test_unknown_name_without_a_close_one_is_reported(cli: Cli) -> None:
     done = cli("query", "xyzxyzxyz", code=4)
     assert done.stderr.startswith("dcs-sessions: none of the 5 instances is called 'xyzxyzxyz'\n")
 
@@ -155,7 +155,7 @@ def test_hostile_name_cannot_write_to_the_terminal(fake: FakeDcs, fake_cli: Cli)
 # The default
 
 
-def test_environment_has_a_default(cli: Cli, several: Emulator) -> None:
+def test_instance_defaults_to_the_environment(cli: Cli, several: Emulator) -> None:
     default = cli.with_env(DCS_SESSIONS_INSTANCE="checkout-prod")
     assert default("nodes").stdout == cli("nodes", "checkout-prod").stdout
     assert default("nodes", "-o", "csv").stdout.count("\n") == 3
@@ -175,7 +175,7 @@ def test_environment_has_a_default(cli: Cli, several: Emulator) -> None:
 
 @pytest.mark.parametrize("words", [(), ("x",), ("-",), ("1.2.3.4:5",), ("--",), ("", "")])
 @pytest.mark.parametrize("name", sorted({*_overview.COMMANDS} - {"emulator"}))
-def test_no_arguments_are_a_fault_where_the_environment_names_an_instance(
+def test_bare_command_uses_the_instance_of_the_environment(
     server: ScriptedServer, cli: Cli, name: str, words: tuple[str, ...]
 ) -> None:
     server.steps = [answer(404, {"error_code": "DCS.3022", "error_msg": "does not exist"})]
@@ -303,7 +303,7 @@ def test_help_and_version_are_commands_too(cli: Cli) -> None:
     assert "Did you mean 'query'?" in cli("help", "qeury", code=2).stderr
 
 
-def test_full_disk_is_no_fault_of_the_program(cli: Cli) -> None:
+def test_full_disk_is_reported_without_a_traceback(cli: Cli) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
     for form in ("table", "json", "csv"):

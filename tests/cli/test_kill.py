@@ -41,7 +41,7 @@ def sessions(count: int, **changes: Any) -> list[dict[str, Any]]:
 # On real connections
 
 
-def test_by_address(cli: Cli, own: Emulator, connect: Connect) -> None:
+def test_kill_by_address_ends_that_session_only(cli: Cli, own: Emulator, connect: Connect) -> None:
     victim, other = connect("by-address"), connect("by-address")
     peer = peer_of(victim)
     tried = cli("kill", own.instance_id, peer, "--dry-run")
@@ -56,14 +56,14 @@ def test_by_address(cli: Cli, own: Emulator, connect: Connect) -> None:
     assert is_alive(other)
 
 
-def test_node_that_the_address_is_not_on(cli: Cli, own: Emulator, connect: Connect) -> None:
+def test_address_on_another_node_is_not_found(cli: Cli, own: Emulator, connect: Connect) -> None:
     victim = connect("elsewhere")
     words = ("kill", own.instance_id, "--node", own.node_ids[1], peer_of(victim), "--yes")
     assert "not found" in cli(*words, code=6).stdout
     assert is_alive(victim)
 
 
-def test_addresses_from_standard_input(cli: Cli, own: Emulator, connect: Connect) -> None:
+def test_addresses_are_read_from_standard_input(cli: Cli, own: Emulator, connect: Connect) -> None:
     victims, other = [connect("by-input") for _ in range(3)], connect("by-input")
     lines = "".join(f"{peer_of(victim)}\n\n" for victim in victims)
     words = ("kill", own.instance_id, "--node", own.node_ids[0], "-")
@@ -74,7 +74,7 @@ def test_addresses_from_standard_input(cli: Cli, own: Emulator, connect: Connect
     assert is_alive(other)
 
 
-def test_rows_from_standard_input(cli: Cli, own: Emulator, connect: Connect) -> None:
+def test_rows_are_read_from_standard_input(cli: Cli, own: Emulator, connect: Connect) -> None:
     victims = [connect("by-row", 0), connect("by-row", 1)]
     other = connect("not-by-row")
     rows = cli("query", own.instance_id, "--name", "by-row", "-o", "jsonl").stdout
@@ -90,7 +90,9 @@ def test_rows_from_standard_input(cli: Cli, own: Emulator, connect: Connect) -> 
     assert [result for result, _ in results(again).values()] == ["gone"] * 2
 
 
-def test_by_filter(cli: Cli, own: Emulator, connect: Connect) -> None:
+def test_kill_by_filter_ends_matching_sessions_only(
+    cli: Cli, own: Emulator, connect: Connect
+) -> None:
     victims = [connect("by-filter-a"), connect("by-filter-b", 1)]
     other = connect("not-by-filter")
     done = cli("kill", own.instance_id, "--name", "by-filter-*", stdin="y\n")
@@ -102,7 +104,7 @@ def test_by_filter(cli: Cli, own: Emulator, connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("said", ["n\n", "\n", ""])
-def test_saying_no(said: str, cli: Cli, own: Emulator, connect: Connect) -> None:
+def test_answer_no_ends_nothing(said: str, cli: Cli, own: Emulator, connect: Connect) -> None:
     client = connect("no")
     done = cli("kill", own.instance_id, "--name", "no", stdin=said, code=1)
     assert done.stdout == ""
@@ -110,7 +112,7 @@ def test_saying_no(said: str, cli: Cli, own: Emulator, connect: Connect) -> None
     assert is_alive(client)
 
 
-def test_nothing_fits(cli: Cli, own: Emulator) -> None:
+def test_no_matching_session_ends_nothing(cli: Cli, own: Emulator) -> None:
     done = cli("kill", own.instance_id, "--name", "nobody", "--yes")
     assert "No session matches" in done.stderr
 
@@ -136,7 +138,9 @@ def test_nothing_fits(cli: Cli, own: Emulator) -> None:
         ("--min-idle", "soon"),
     ],
 )
-def test_wrong_use(words: tuple[str, ...], fake: FakeDcs, fake_cli: Cli) -> None:
+def test_usage_errors_give_exit_code_2(
+    words: tuple[str, ...], fake: FakeDcs, fake_cli: Cli
+) -> None:
     done = fake_cli("kill", "i", "--yes", *words, code=2)
     assert done.stderr.count("\n") == 2
     assert fake.received == []
@@ -155,7 +159,7 @@ def test_wrong_use(words: tuple[str, ...], fake: FakeDcs, fake_cli: Cli) -> None
         ('{"node_id": "x", "list_time": "t", "age": 1, "peer": "p"}', "is not among --node"),
     ],
 )
-def test_standard_input_that_is_wrong_is_named_by_its_line(
+def test_invalid_line_of_standard_input_is_named(
     line: str, problem: str, fake: FakeDcs, fake_cli: Cli
 ) -> None:
     lines = f"1.2.3.4:5\n\n{line}\n1.2.3.4:6\n"
@@ -167,7 +171,7 @@ def test_standard_input_that_is_wrong_is_named_by_its_line(
 
 
 @pytest.mark.parametrize("lines", ["", "\n \n"])
-def test_standard_input_that_is_empty(lines: str, fake: FakeDcs, fake_cli: Cli) -> None:
+def test_empty_standard_input_ends_nothing(lines: str, fake: FakeDcs, fake_cli: Cli) -> None:
     done = fake_cli("kill", "i", "-", "--yes", stdin=lines)
     assert "No sessions on standard input" in done.stderr
     assert fake.received == []
@@ -176,7 +180,7 @@ def test_standard_input_that_is_empty(lines: str, fake: FakeDcs, fake_cli: Cli) 
 # Who is behind an address
 
 
-def test_address_that_nobody_has(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_unknown_address_is_reported_as_not_found(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [sessions(1)]
     words = ("kill", "i", "10.0.0.1:1", "10.0.0.1:2", "--yes", "-o", "jsonl")
     done = fake_cli(*words, code=6)
@@ -187,7 +191,7 @@ def test_address_that_nobody_has(fake: FakeDcs, fake_cli: Cli) -> None:
     assert fake.killed == [("n1", ["10.0.0.1:1"])]
 
 
-def test_address_may_be_written_in_several_ways(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_equal_notations_of_an_address_are_one_session(fake: FakeDcs, fake_cli: Cli) -> None:
     six = {"id": "1", "addr": "198.19.0.1:7", "peer": "[2001:db8::1]:5", "name": "six", "age": 9}
     fake.lists["n1"] = [[six]]
     for address in ("[2001:DB8:0::1]:5", "198.19.0.1:7"):
@@ -196,7 +200,7 @@ def test_address_may_be_written_in_several_ways(fake: FakeDcs, fake_cli: Cli) ->
     assert fake.killed == [("n1", ["[2001:db8::1]:5"])] * 2
 
 
-def test_address_on_several_nodes(tmp_path: Path) -> None:
+def test_address_on_several_nodes_needs_a_node(tmp_path: Path) -> None:
     with FakeDcs(a=[sessions(1)], b=[sessions(1)]) as fake:
         cli = cli_for(fake, tmp_path)
         done = cli("kill", "i", "10.0.0.1:1", "--yes", code=2)
@@ -206,7 +210,7 @@ def test_address_on_several_nodes(tmp_path: Path) -> None:
         assert fake.killed == [("b", ["10.0.0.1:1"])]
 
 
-def test_address_that_several_sessions_have(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_address_of_several_sessions_is_refused(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [[*sessions(1), *sessions(1, id="9")]]
     done = fake_cli("kill", "i", "10.0.0.1:1", "--yes", code=6)
     assert "several sessions have the address" in done.stdout
@@ -231,7 +235,7 @@ OTHER = "another session has its address now"
         ([{**BEFORE, "idle": 0}], "spared", "it no longer matches"),
     ],
 )
-def test_address_that_has_changed_hands_is_spared(
+def test_session_that_took_over_an_address_is_spared(
     now: list[dict[str, Any]], result: str, reason: str, fake: FakeDcs, fake_cli: Cli
 ) -> None:
     safe = {**BEFORE, "id": "2", "peer": "10.0.0.1:2"}
@@ -250,7 +254,7 @@ def test_address_that_has_changed_hands_is_spared(
         ([{**BEFORE, "name": None}], False),
     ],
 )
-def test_session_that_may_be_another_is_spared(
+def test_session_that_may_have_changed_is_spared(
     now: list[dict[str, Any]], is_missed: bool, fake: FakeDcs, fake_cli: Cli
 ) -> None:
     fake.lists["n1"] = [[BEFORE], now]
@@ -272,7 +276,7 @@ def test_session_that_may_be_another_is_spared(
         ({"user": "x"}, "spared"),
     ],
 )
-def test_row_is_compared_with_the_list_of_now(
+def test_row_is_compared_with_the_current_list(
     changes: dict[str, Any], result: str, fake: FakeDcs, fake_cli: Cli
 ) -> None:
     fake.times = ["2026-11-24T10:10:00.000Z"]
@@ -284,14 +288,16 @@ def test_row_is_compared_with_the_list_of_now(
     assert len(fake.killed) == (result == "ended")
 
 
-def test_without_an_id_the_age_must_tell(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_session_without_id_is_ended_only_if_its_age_proves_it(
+    fake: FakeDcs, fake_cli: Cli
+) -> None:
     rows = [{"peer": f"a:{age}", "name": "w", "age": age} for age in (0, 3, 7)]
     fake.lists["n1"] = [[{"peer": "a", "name": "w"}, *rows]]
     done = fake_cli("kill", "i", "--name", "w", "--yes", "-o", "jsonl", code=6)
     assert [result for result, _ in results(done.stdout).values()] == ["spared"] * 3 + ["ended"]
 
 
-def test_session_with_the_same_address_that_does_not_fit(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_session_that_no_longer_matches_is_spared(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [[BEFORE, {**BEFORE, "id": "2", "idle": 0}, {"idle": 99}]]
     done = fake_cli("kill", "i", "--min-idle", "10", "--yes", "-o", "jsonl", code=6)
     assert results(done.stdout) == {
@@ -312,7 +318,7 @@ def test_peer_is_sent_or_else_the_address(fake: FakeDcs, fake_cli: Cli) -> None:
     assert fake.killed == [("n1", ["p:1", "a:2"])]
 
 
-def test_after_429_it_looks_again(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_throttled_kill_queries_the_node_again(fake: FakeDcs, fake_cli: Cli) -> None:
     stranger = {**BEFORE, "id": "9", "name": "payments", "age": 0}
     fake.lists["n1"] = [[BEFORE], [BEFORE], [stranger]]
     fake.first = at_kill(1, answer(429, {"error_code": "APIGW.0308"}, {"Retry-After": "1"}))
@@ -355,7 +361,7 @@ def at_kill(number: int, step: Step, node: str = "n1") -> Any:
     return first
 
 
-def test_batches(two: tuple[FakeDcs, Cli]) -> None:
+def test_sessions_are_ended_in_batches_of_1000(two: tuple[FakeDcs, Cli]) -> None:
     fake, cli = two
     out = cli("kill", "i", "--name", "w", "--yes", "-o", "jsonl").stdout
     assert len(out.splitlines()) == 2501
@@ -389,7 +395,7 @@ def test_batch_that_is_too_large_is_halved(step: Step, two: tuple[FakeDcs, Cli])
         (answer(429, {"error_code": "APIGW.0308"}, {"Retry-After": "9999"}), "refused"),
     ],
 )
-def test_after_an_error_it_is_said_what_is_known(
+def test_results_are_reported_after_an_error(
     step: Step, result: str, two: tuple[FakeDcs, Cli]
 ) -> None:
     fake, cli = two
@@ -404,7 +410,7 @@ def test_after_an_error_it_is_said_what_is_known(
         assert f"{count:,} {words}" in done.stderr
 
 
-def test_after_a_refused_login_nothing_more_is_tried(two: tuple[FakeDcs, Cli]) -> None:
+def test_refused_login_stops_all_requests(two: tuple[FakeDcs, Cli]) -> None:
     fake, cli = two
     refusal = answer(403, {"error_code": "DCS.2007", "error_msg": "no", "request_id": "r-9"})
     fake.first = lambda request: refusal if request.path.endswith("/kill") else None
@@ -425,7 +431,7 @@ def test_after_a_refused_login_nothing_more_is_tried(two: tuple[FakeDcs, Cli]) -
     ],
 )
 @pytest.mark.parametrize("form", ["jsonl", "table"])
-def test_what_was_done_is_reported_when_a_signal_comes(
+def test_results_are_reported_after_a_signal(
     number: signal.Signals, said: str, form: str, two: tuple[FakeDcs, Cli]
 ) -> None:
     fake, cli = two
@@ -450,7 +456,7 @@ def test_what_was_done_is_reported_when_a_signal_comes(
         assert out.splitlines()[-1] == total
 
 
-def test_signal_that_is_ignored_stays_so(two: tuple[FakeDcs, Cli]) -> None:
+def test_ignored_signal_stays_ignored(two: tuple[FakeDcs, Cli]) -> None:
     fake, cli = two
     begun, goes_on = threading.Event(), threading.Event()
 
@@ -469,7 +475,7 @@ def test_signal_that_is_ignored_stays_so(two: tuple[FakeDcs, Cli]) -> None:
     assert (process.returncode, out) == (0, "2,501 ended, 0 gone already, 0 spared, 0 unknown\n")
 
 
-def test_reader_who_leaves_stops_nothing(two: tuple[FakeDcs, Cli]) -> None:
+def test_closed_stdout_does_not_stop_a_kill(two: tuple[FakeDcs, Cli]) -> None:
     fake, cli = two
     with cli.start("kill", "i", "--name", "w", "--yes", "--quiet") as process:
         assert process.stdout is not None
@@ -480,7 +486,7 @@ def test_reader_who_leaves_stops_nothing(two: tuple[FakeDcs, Cli]) -> None:
     assert sum(len(peers) for _, peers in fake.killed) == 2501
 
 
-def test_nobody_has_to_read_the_remarks(two: tuple[FakeDcs, Cli]) -> None:
+def test_closed_stderr_does_not_stop_a_kill(two: tuple[FakeDcs, Cli]) -> None:
     fake, cli = two
     fake.first = at_kill(2, answer(500))
     with cli.start("kill", "i", "--name", "w", "--yes") as process:
@@ -494,7 +500,9 @@ def test_nobody_has_to_read_the_remarks(two: tuple[FakeDcs, Cli]) -> None:
 # All of them
 
 
-def test_all_of_a_node_and_of_the_instance(tmp_path: Path, connect: Connect) -> None:
+def test_kill_all_ends_the_sessions_of_a_node_or_the_instance(
+    tmp_path: Path, connect: Connect
+) -> None:
     with Emulator(nodes=2) as dcs:
         cli = cli_for(dcs, tmp_path)
         first, second = connect("a", 0, dcs), connect("b", 1, dcs)
@@ -531,7 +539,7 @@ def job(status: str) -> Callable[[Received], Step | None]:
     ("now", "result", "left"),
     [(sessions(3), "not ended", 3), (sessions(1), "partly ended", 1), ([], "ended", 0)],
 )
-def test_all_of_them_when_the_job_fails(
+def test_kill_all_reports_a_failed_job(
     now: list[dict[str, Any]], result: str, left: int, fake: FakeDcs, fake_cli: Cli
 ) -> None:
     fake.lists["n1"] = [sessions(3), now]
@@ -551,7 +559,7 @@ def test_all_of_them_when_the_job_fails(
         (reset, "not ended", 1),
     ],
 )
-def test_all_of_them_when_the_request_fails(
+def test_kill_all_reports_a_failed_request(
     step: Step, result: str, code: int, fake: FakeDcs, fake_cli: Cli
 ) -> None:
     fake.lists["n1"] = [sessions(3)]
@@ -561,7 +569,7 @@ def test_all_of_them_when_the_request_fails(
     assert sum(request.path.endswith("/kill-all") for request in fake.received) == 1
 
 
-def test_all_of_them_when_a_node_is_dead(tmp_path: Path) -> None:
+def test_kill_all_reports_a_dead_node(tmp_path: Path) -> None:
     with FakeDcs(a=[sessions(3)], b=[[]]) as fake:
         dead = answer(500, {"error_code": "DCS.5053", "error_msg": "no"})
 
@@ -579,7 +587,7 @@ def test_all_of_them_when_a_node_is_dead(tmp_path: Path) -> None:
     assert "500 DCS.5053" in b["reason"]
 
 
-def test_all_of_them_when_no_node_answers(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_kill_all_reports_that_no_node_answers(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.first = lambda request: answer(500) if request.method == "POST" else None
     done = fake_cli("kill-all", "i", "--yes", "-o", "json", code=1)
     (row,) = json.loads(done.stdout)
@@ -589,7 +597,7 @@ def test_all_of_them_when_no_node_answers(fake: FakeDcs, fake_cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_all_of_them_when_a_signal_comes(
+def test_kill_all_reports_after_a_signal(
     number: signal.Signals, fake: FakeDcs, fake_cli: Cli
 ) -> None:
     fake.lists["n1"] = [sessions(3)]

@@ -55,7 +55,7 @@ def names(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "csv"])
-def test_formats_for_programs_stay_as_they_are(form: str, fake: FakeDcs, fake_cli: Cli) -> None:
+def test_formats_for_programs_are_stable(form: str, fake: FakeDcs, fake_cli: Cli) -> None:
     """Changing the files breaks somebody's script: say so in the changelog."""
     fake.lists["n1"] = [ROWS]
     out = fake_cli("query", "i", "-o", form).stdout
@@ -73,7 +73,7 @@ def test_json_is_what_the_service_sent(fake: FakeDcs, fake_cli: Cli) -> None:
     assert [json.loads(line) | {"list_time": "t1"} for line in lines] == expected
 
 
-def test_nothing_is_an_empty_list(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_query_without_sessions_prints_an_empty_list(fake: FakeDcs, fake_cli: Cli) -> None:
     assert fake_cli("query", "i", "-o", "json").stdout == "[]\n"
     assert fake_cli("query", "i", "-o", "jsonl").stdout == ""
     assert fake_cli("query", "i", "-o", "csv").stdout.count("\n") == 1
@@ -135,7 +135,7 @@ def test_quiet_leaves_stderr_empty(cli: Cli, own: Emulator) -> None:
         assert cli(*words, own.instance_id).stderr == ""
 
 
-def test_values_for_people(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_values_are_formatted_for_people(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [
         [{"idle": 5, "age": 65}, {"idle": 3661, "age": 86400 * 3 + 3600, "omem": 2048}]
     ]
@@ -201,7 +201,7 @@ def test_odd_fields_do_not_break_filters(
     assert [json.loads(line).get("id") for line in run.stdout.splitlines()] == ids
 
 
-def test_columns(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_columns_selects_the_fields_printed(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [ROWS[:2]]
     chosen = ("--columns", "peer, name")
     assert fake_cli("query", "i", "-o", "jsonl", *chosen).stdout.splitlines() == [
@@ -223,7 +223,7 @@ def test_cached_queries_no_node(cli: Cli, own: Emulator, connect: Connect) -> No
 
 
 @pytest.mark.parametrize("form", ["table", "jsonl"])
-def test_some_nodes_fail(form: str, tmp_path: Path) -> None:
+def test_query_prints_the_other_nodes_if_some_fail(form: str, tmp_path: Path) -> None:
     with FakeDcs(n1=[[{"name": "one"}]], n2=[[{"name": "two"}]]) as fake:
         refusal = {"error_code": "DCS.5053", "error_msg": "gone", "request_id": "r-7"}
 
@@ -296,7 +296,7 @@ def test_rows_of_a_node_are_printed_before_the_next_node_has_answered(
 # Long lists, and readers who leave
 
 
-def test_reader_who_leaves_is_no_error(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_closed_pipe_is_not_an_error(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [[{"id": str(number), "name": "x" * 100} for number in range(5000)]]
     for form in ("table", "json", "jsonl", "csv"):
         with fake_cli.start("query", "i", "-o", form, "--quiet") as process:

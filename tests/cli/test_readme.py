@@ -27,7 +27,9 @@ def commands() -> str:
     return "\n".join(line for line in lines if not line.startswith("pip install "))
 
 
-def test_every_command_works(cli: Cli, own: Emulator, connect: Connect, tmp_path: Path) -> None:
+def test_every_command_of_the_readme_works(
+    cli: Cli, own: Emulator, connect: Connect, tmp_path: Path
+) -> None:
     script = commands()
     if not script:
         pytest.skip("README.md has no section on the command line")

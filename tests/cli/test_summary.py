@@ -62,7 +62,9 @@ def leaking(fake: FakeDcs) -> FakeDcs:
     return fake
 
 
-def test_it_opens_with_the_connections_and_their_limit(leaking: FakeDcs, fake_cli: Cli) -> None:
+def test_summary_starts_with_the_connections_and_their_limit(
+    leaking: FakeDcs, fake_cli: Cli
+) -> None:
     lines = run(fake_cli, "i").stdout.splitlines()
     assert lines[0] == "30 of 40 connections (75 %)"
     # A full node is the news.
@@ -85,7 +87,7 @@ def test_it_opens_with_the_connections_and_their_limit(leaking: FakeDcs, fake_cl
         ({"cache_mode": "ha_rw_split"}, None, "30 connections"),
     ],
 )
-def test_limit_is_told_where_it_is_known(
+def test_limit_is_printed_if_known(
     leaking: FakeDcs,
     fake_cli: Cli,
     instance: dict[str, Any],
@@ -97,7 +99,7 @@ def test_limit_is_told_where_it_is_known(
     assert run(fake_cli, "i").stdout.splitlines()[0] == title
 
 
-def test_sessions_on_replicas_are_told_apart(leaking: FakeDcs, fake_cli: Cli) -> None:
+def test_sessions_on_replicas_are_counted_separately(leaking: FakeDcs, fake_cli: Cli) -> None:
     nodes = [
         {"node_id": node, "node_role": "redis-server", "node_type": kind}
         for node, kind in (("n1", "master"), ("n2", "slave"))
@@ -118,7 +120,7 @@ def test_some_nodes_have_a_limit_of_their_own(leaking: FakeDcs, fake_cli: Cli) -
     assert out.startswith("9 of 20 connections (45 %)\n")
 
 
-def test_without_the_permission_for_the_limit_the_rest_is_told(
+def test_summary_works_without_the_permission_for_the_limit(
     leaking: FakeDcs, fake_cli: Cli
 ) -> None:
     refusal = {"error_code": "DCS.2007", "error_msg": "Policy does not allow x."}
@@ -130,7 +132,7 @@ def test_without_the_permission_for_the_limit_the_rest_is_told(
     assert "The connection limit is not known: 403 DCS.2007" in result.stderr
 
 
-def test_filters_are_said(leaking: FakeDcs, fake_cli: Cli, tmp_path: Path) -> None:
+def test_filters_are_printed(leaking: FakeDcs, fake_cli: Cli, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     words = ("i", "--name", "cart*", "--html", str(page))
     lines = run(fake_cli, *words).stdout.splitlines()
@@ -167,7 +169,7 @@ def test_internal_addresses_are_explained(
     assert "198.19" not in run(fake_cli, "i").stdout
 
 
-def test_crossed_counts(leaking: FakeDcs, fake_cli: Cli) -> None:
+def test_by_counts_combinations_of_fields(leaking: FakeDcs, fake_cli: Cli) -> None:
     out = run(fake_cli, "i", "--by", "host,name", "--by", "node", "--top", "2").stdout
     host, node = out.partition("Client host, name\n")[2].split("\n\n")
     assert [line.split()[:3] for line in host.splitlines()] == [
@@ -185,7 +187,7 @@ def test_crossed_counts(leaking: FakeDcs, fake_cli: Cli) -> None:
         assert "there are host, name" in run(fake_cli, "i", "--by", wrong, code=2).output
 
 
-def test_rows_for_programs(leaking: FakeDcs, fake_cli: Cli) -> None:
+def test_formats_for_programs_have_a_row_for_each_count(leaking: FakeDcs, fake_cli: Cli) -> None:
     words = ("i", "--by", "host,name", "--by", "node", "--name", "cart")
     found = json.loads(run(fake_cli, *words, "-o", "json").stdout)
     assert found == [
@@ -204,7 +206,7 @@ def test_rows_for_programs(leaking: FakeDcs, fake_cli: Cli) -> None:
     assert [cell["count"] for cell in cells] == [str(row["count"]) for row in found]
 
 
-def test_programs_get_all_values_unless_told_otherwise(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_formats_for_programs_have_all_values_without_top(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [rows(*((f"10.0.0.{n}", "", 1) for n in range(15)))]
     words = ("i", "--by", "host", "-o", "jsonl")
     assert run(fake_cli, *words).stdout.count('"host":') == 15
@@ -222,7 +224,7 @@ def parse_strictly(text: str) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("parse", [openmetrics, prometheus])
-def test_metrics_are_parsed(leaking: FakeDcs, fake_cli: Cli, parse: Any) -> None:
+def test_metrics_are_valid_openmetrics(leaking: FakeDcs, fake_cli: Cli, parse: Any) -> None:
     text = run(fake_cli, "i", "-o", "openmetrics", "--by", "host,name", "--top", "1").stdout
     assert text.endswith("# EOF\n")
     samples = {
@@ -247,7 +249,7 @@ def test_metrics_are_parsed(leaking: FakeDcs, fake_cli: Cli, parse: Any) -> None
 
 @given(st.lists(st.text(), min_size=1, max_size=5))
 @settings(suppress_health_check=[HealthCheck.too_slow])
-def test_metrics_hold_any_name(names: list[str]) -> None:
+def test_any_name_is_escaped_in_metrics(names: list[str]) -> None:
     statistics = Statistics([("name",)])
     node = NodeSessions("n", None, "t", [])
     for name in names:
@@ -268,7 +270,7 @@ def test_metrics_hold_any_name(names: list[str]) -> None:
 # Pages, and long names
 
 
-def test_page_goes_to_standard_output(
+def test_html_page_is_printed_to_standard_output(
     leaking: FakeDcs, fake_cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -278,7 +280,7 @@ def test_page_goes_to_standard_output(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_long_names_blow_nothing_up(fake: FakeDcs, fake_cli: Cli, tmp_path: Path) -> None:
+def test_long_names_are_cut(fake: FakeDcs, fake_cli: Cli, tmp_path: Path) -> None:
     name = "n" * 2000
     fake.lists["n1"] = [[*rows(("10.0.0.1", "short", 3)), {"name": name, "omem": 9}]]
     page = tmp_path / "page.html"
@@ -298,11 +300,13 @@ def test_long_names_blow_nothing_up(fake: FakeDcs, fake_cli: Cli, tmp_path: Path
         ("--top", "0"),
     ],
 )
-def test_what_does_not_go_together(fake: FakeDcs, fake_cli: Cli, words: tuple[str, ...]) -> None:
+def test_options_that_exclude_each_other_are_refused(
+    fake: FakeDcs, fake_cli: Cli, words: tuple[str, ...]
+) -> None:
     run(fake_cli, "i", *words, code=2)
 
 
-def test_failed_node_is_said(leaking: FakeDcs, fake_cli: Cli) -> None:
+def test_failed_node_is_reported(leaking: FakeDcs, fake_cli: Cli) -> None:
     refusal = {"error_code": "DCS.5053", "error_msg": "gone"}
     leaking.first = lambda request: (
         answer(400, refusal)
@@ -329,7 +333,7 @@ def test_failed_node_is_said(leaking: FakeDcs, fake_cli: Cli) -> None:
         (5, 0, "500 %"),
     ],
 )
-def test_percent(count: int, limit: int, said: str) -> None:
+def test_percentages_are_rounded_away_from_0_and_100(count: int, limit: int, said: str) -> None:
     assert percent(count, limit) == said
 
 
@@ -337,7 +341,7 @@ def test_percent(count: int, limit: int, said: str) -> None:
 
 
 @pytest.mark.parametrize("columns", [60, 80])
-def test_it_fits_a_narrow_terminal(leaking: FakeDcs, fake_cli: Cli, columns: int) -> None:
+def test_summary_fits_a_narrow_terminal(leaking: FakeDcs, fake_cli: Cli, columns: int) -> None:
     leaking.lists["n1"] = [
         [*rows(("10.0.0.1", "cart", 17), ("10.0.0.1", "x" * 200, 1), ("10.0.0.2", "web", 3))]
     ]
@@ -349,7 +353,7 @@ def test_it_fits_a_narrow_terminal(leaking: FakeDcs, fake_cli: Cli, columns: int
     assert all(len(line) <= columns for line in lines)
 
 
-def test_watch(cli: Cli, own: Emulator, connect: Connect) -> None:
+def test_watch_repeats_the_summary(cli: Cli, own: Emulator, connect: Connect) -> None:
     words = ("summary", own.instance_id, "--watch", "0.3", "--by", "name")
     with cli.terminal(*words, columns=100, rows=30) as terminal:
         terminal.wait_for("connections", "every 0.3 s")

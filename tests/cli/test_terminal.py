@@ -44,7 +44,7 @@ def test_table_fits_the_terminal(fake: FakeDcs, fake_cli: Cli) -> None:
     assert is_as_it_was(terminal)
 
 
-def test_columns_say_the_width(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_columns_variable_sets_the_width(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [[{"name": "n" * 200}]]
     with fake_cli.with_env(COLUMNS="50").terminal(
         "query", "i", "--columns", "name", columns=120
@@ -52,7 +52,7 @@ def test_columns_say_the_width(fake: FakeDcs, fake_cli: Cli) -> None:
         assert terminal.end(0).splitlines()[-1] == "n" * 49 + "…"
 
 
-def test_nodes_are_told_apart_by_their_ends(cli: Cli, own: Emulator, connect: Connect) -> None:
+def test_long_node_ids_show_their_ends(cli: Cli, own: Emulator, connect: Connect) -> None:
     connect("ends", 0)
     connect("ends", 1)
     with cli.terminal("query", own.instance_id, "--name", "ends", columns=70) as terminal:
@@ -62,7 +62,7 @@ def test_nodes_are_told_apart_by_their_ends(cli: Cli, own: Emulator, connect: Co
     assert all(node.startswith("…") for node in shown)
 
 
-def test_no_colour_where_none_is_wanted(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_no_color_variable_turns_colours_off(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [[{"name": "n"}]]
     for change in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
         with fake_cli.with_env(**change).terminal("query", "i", "--quiet") as terminal:
@@ -85,7 +85,7 @@ def slowly(count: int) -> Callable[[Received], Step | None]:
     return first
 
 
-def test_progress_is_shown_and_gone(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_progress_is_removed_at_the_end(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.first = slowly(6)
     with fake_cli.terminal("query", "i") as terminal:
         terminal.wait_for("Querying the nodes of i")
@@ -94,14 +94,14 @@ def test_progress_is_shown_and_gone(fake: FakeDcs, fake_cli: Cli) -> None:
     assert is_as_it_was(terminal)
 
 
-def test_no_progress_when_quiet(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_quiet_shows_no_progress(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.first = slowly(4)
     with fake_cli.terminal("query", "i", "--quiet") as terminal:
         terminal.end(0)
     assert b"Querying" not in terminal.raw
 
 
-def test_ctrl_c_while_it_waits(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_ctrl_c_during_a_wait_gives_exit_code_130(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.first = slowly(1_000_000)
     with fake_cli.terminal("query", "i") as terminal:
         terminal.wait_for("Querying")
@@ -114,7 +114,7 @@ def test_ctrl_c_while_it_waits(fake: FakeDcs, fake_cli: Cli) -> None:
 # Prompts
 
 
-def test_kill_of_thousands_is_seen_at_a_glance(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_kill_of_thousands_prints_a_short_overview(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [
         [
             {"id": str(n), "peer": f"10.0.{n % 40}.1:{n}", "name": f"w-{n % 300}", "age": 9 * n}
@@ -140,7 +140,7 @@ def test_kill_of_thousands_is_seen_at_a_glance(fake: FakeDcs, fake_cli: Cli) -> 
         assert "2,101 ended, 0 gone already, 0 spared, 0 unknown" in terminal.end(0)
 
 
-def test_kill_shows_and_asks(cli: Cli, own: Emulator, connect: Connect) -> None:
+def test_kill_prints_an_overview_and_asks(cli: Cli, own: Emulator, connect: Connect) -> None:
     victim = connect("asked")
     words = ("kill", own.instance_id, "--name", "asked")
     with cli.terminal(*words, columns=160) as terminal:
@@ -156,7 +156,7 @@ def test_kill_shows_and_asks(cli: Cli, own: Emulator, connect: Connect) -> None:
     assert not is_alive(victim)
 
 
-def test_kill_all_wants_the_id(cli: Cli, own: Emulator, connect: Connect) -> None:
+def test_kill_all_asks_for_the_id(cli: Cli, own: Emulator, connect: Connect) -> None:
     client = connect("kill-all-asked")
     with cli.terminal("kill-all", own.instance_id, columns=120) as terminal:
         terminal.wait_for("Type the ID or the name of the instance to go on:")
@@ -206,7 +206,7 @@ def test_password_that_is_typed_is_not_shown(cli: Cli, known: bool) -> None:
 # --watch
 
 
-def test_watch(cli: Cli, own: Emulator, connect: Connect) -> None:
+def test_watch_marks_sessions_that_came_and_went(cli: Cli, own: Emulator, connect: Connect) -> None:
     connect("watch-stays")
     leaves = connect("watch-leaves")
     words = ("query", own.instance_id, "--name", "watch-*", "--watch", "0.3")
@@ -236,7 +236,7 @@ def test_watch(cli: Cli, own: Emulator, connect: Connect) -> None:
     assert is_as_it_was(terminal)
 
 
-def test_watch_on_a_small_screen(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_watch_fits_a_small_screen(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [[{"id": str(n), "name": "x" * 99} for n in range(50)]]
     with fake_cli.terminal("query", "i", "--watch", "60", rows=10, columns=40) as terminal:
         screen = terminal.wait_for("... 44 more")
@@ -269,7 +269,7 @@ def test_watch_goes_on_after_a_failure(fake: FakeDcs, fake_cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("form", ["jsonl", "table"])
-def test_watch_in_a_pipe(form: str, fake: FakeDcs, fake_cli: Cli) -> None:
+def test_watch_in_a_pipe_prints_each_list(form: str, fake: FakeDcs, fake_cli: Cli) -> None:
     one, two, three = ({"id": n, "name": f"s{n}"} for n in "123")
     fake.lists["n1"] = [[one, two], [two, three], [two, three]]
     words = ("query", "i", "--watch", "0.1", "-o", form, "--columns", "name", "--quiet")
@@ -290,12 +290,12 @@ def test_watch_in_a_pipe(form: str, fake: FakeDcs, fake_cli: Cli) -> None:
     assert lines == expected
 
 
-def test_watch_has_limits(fake_cli: Cli) -> None:
+def test_watch_refuses_invalid_intervals(fake_cli: Cli) -> None:
     for words in (("-o", "csv"), ("-o", "json"), ("--cached",), ("-o", "jsonl", "--limit", "1")):
         fake_cli("query", "i", "--watch", "1", *words, code=2)
 
 
-def test_watch_says_that_it_cannot_keep_the_interval(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_watch_reports_an_interval_that_is_too_short(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [[{"id": "1", "addr": "a:1"}]]
 
     def first(request: Received) -> Step | None:
@@ -316,7 +316,7 @@ def test_watch_says_that_it_cannot_keep_the_interval(fake: FakeDcs, fake_cli: Cl
         assert process.wait(30) == 0
 
 
-def test_watch_that_has_seen_nothing_is_interrupted(fake: FakeDcs, fake_cli: Cli) -> None:
+def test_watch_without_a_result_is_interrupted(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.first = slowly(1_000_000)
     with fake_cli.terminal("query", "i", "--watch", "60") as terminal:
         terminal.wait_for("Querying")

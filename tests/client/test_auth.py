@@ -42,7 +42,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
-def test_token_from_a_function_is_asked_for_once(both: Both, server: ScriptedServer) -> None:
+def test_token_function_is_called_once(both: Both, server: ScriptedServer) -> None:
     server.steps = [JOB]
     tokens = iter(["token-1", "token-2"])
     client = both(endpoint=server.endpoint, auth=TokenAuth(lambda: next(tokens)))
@@ -68,7 +68,7 @@ def test_token_that_stays_expired_is_an_error(both: Both, server: ScriptedServer
 
 
 @pytest.mark.parametrize("code", ["DCS.1001", "APIGW.0301", "DCS.1004"])
-def test_other_401s_do_not_ask_for_a_token(both: Both, server: ScriptedServer, code: str) -> None:
+def test_other_401s_do_not_fetch_a_token(both: Both, server: ScriptedServer, code: str) -> None:
     server.steps = [answer(401, {"error_code": code, "error_msg": "no"}), JOB]
     client = both(endpoint=server.endpoint, auth=TokenAuth(lambda: "t"))
     with pytest.raises(dcs_sessions.AuthenticationError):
@@ -85,7 +85,7 @@ def test_fixed_token_is_not_sent_again_when_it_has_expired(
     assert len(server.received) == 1
 
 
-def test_many_threads_ask_for_a_token_once(server: ScriptedServer) -> None:
+def test_many_threads_share_one_call_of_the_token_function(server: ScriptedServer) -> None:
     server.steps = [JOB]
     asked: list[int] = []
 
@@ -114,7 +114,7 @@ def test_secret_that_no_header_can_carry_is_not_shown(value: object) -> None:
         assert value in {"", None, 5} or str(value) not in str(caught.value)
 
 
-def test_function_that_gives_no_token_is_named(both: Both, server: ScriptedServer) -> None:
+def test_function_that_returns_no_token_is_named(both: Both, server: ScriptedServer) -> None:
     client = both(endpoint=server.endpoint, auth=TokenAuth(lambda: ""))
     with pytest.raises(
         ConfigurationError,
@@ -193,9 +193,7 @@ def test_auth_serves_an_httpx_client_as_well(server: ScriptedServer) -> None:
 # Where credentials come from
 
 
-def test_where_credentials_were_found_is_known(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_source_of_credentials_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def found() -> tuple[str, str, str | None, str | None]:
         found = find_credentials()
         return type(found.auth).__name__, found.source, found.project_id, found.project_source
@@ -233,7 +231,7 @@ def test_temporary_keys_have_a_security_token(
     assert server.received[0].headers["x-security-token"] == "st"
 
 
-def test_environment_comes_first(
+def test_environment_precedes_the_file(
     both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.steps = [JOB]
@@ -261,7 +259,9 @@ def credentials_file(folder: Path, text: str, mode: int = 0o600) -> Path:
     return path
 
 
-def test_then_the_file(both: Both, server: ScriptedServer, tmp_path: Path) -> None:
+def test_file_is_read_without_environment_variables(
+    both: Both, server: ScriptedServer, tmp_path: Path
+) -> None:
     server.steps = [JOB]
     credentials_file(
         tmp_path, "[global]\nak=no\n[basic]\nak = f%k\nsk = s\nproject_id = file-project\n"
@@ -282,7 +282,7 @@ def test_then_the_file(both: Both, server: ScriptedServer, tmp_path: Path) -> No
         ("[basic]\nak=canary\nak=canary\n", "cannot be read: DuplicateOptionError"),
     ],
 )
-def test_file_with_a_fault_is_named_and_not_quoted(tmp_path: Path, text: str, problem: str) -> None:
+def test_invalid_file_is_named_and_not_quoted(tmp_path: Path, text: str, problem: str) -> None:
     path = credentials_file(tmp_path, text)
     with pytest.raises(ConfigurationError, match=problem) as caught:
         dcs_sessions.Client.from_env(endpoint="https://x", project_id="p")
@@ -290,13 +290,13 @@ def test_file_with_a_fault_is_named_and_not_quoted(tmp_path: Path, text: str, pr
     assert "canary" not in str(caught.value)
 
 
-def test_file_that_is_named_has_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_file_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", "/no/such/file")
     with pytest.raises(ConfigurationError, match="/no/such/file cannot be read: No such file"):
         dcs_sessions.Client.from_env(endpoint="https://x", project_id="p")
 
 
-def test_file_that_others_can_read_gives_a_warning(tmp_path: Path) -> None:
+def test_file_readable_by_others_gives_a_warning(tmp_path: Path) -> None:
     credentials_file(tmp_path, "[basic]\nak=a\nsk=s\n", 0o644)
     with pytest.warns(UserWarning, match="can be read by others: chmod 600") as warned:
         dcs_sessions.Client.from_env(endpoint="https://x", project_id="p")
@@ -313,7 +313,7 @@ def test_half_a_key_pair_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 # Where the service is
 
 
-def test_region_gives_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpoint_is_derived_from_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
     auth = TokenAuth("t")
     client = dcs_sessions.Client(region="cn-north-4", auth=auth)
     assert "https://dcs.cn-north-4.myhuaweicloud.com" in repr(client)
@@ -351,7 +351,7 @@ def test_region_gives_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"endpoint": "http://dcs.example", "project_id": "p"}, "unencrypted: use https"),
     ],
 )
-def test_client_that_cannot_be(arguments: dict[str, Any], problem: str) -> None:
+def test_invalid_client_arguments_are_refused(arguments: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem) as caught:
         dcs_sessions.Client(**{"auth": TokenAuth("t"), **arguments})
     assert "canary" not in str(caught.value)
@@ -360,17 +360,19 @@ def test_client_that_cannot_be(arguments: dict[str, Any], problem: str) -> None:
 @pytest.mark.parametrize(
     "endpoint", ["http://localhost:1", "http://127.0.0.1", "http://[::1]:8", "http://a.localhost/"]
 )
-def test_plain_http_is_for_this_machine(endpoint: str) -> None:
+def test_plain_http_to_this_machine_is_allowed(endpoint: str) -> None:
     dcs_sessions.Client(endpoint=endpoint, project_id="p", auth=TokenAuth("t")).close()
 
 
-def test_plain_http_elsewhere_has_to_be_allowed() -> None:
+def test_plain_http_to_other_machines_needs_allow_http() -> None:
     dcs_sessions.Client(
         endpoint="http://dcs.example", project_id="p", auth=TokenAuth("t"), allow_http=True
     ).close()
 
 
-def test_where_the_identity_service_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpoint_of_the_identity_service_depends_on_the_region(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert identity_origin(None, allow_http=False) == "https://iam.myhuaweicloud.com"
     regional = identity_origin("cn-north-4", allow_http=False)
     assert regional == "https://iam.cn-north-4.myhuaweicloud.com"
@@ -390,7 +392,7 @@ def test_where_the_identity_service_is(monkeypatch: pytest.MonkeyPatch) -> None:
         ("http://127.0.0.1", "http://127.0.0.1"),
     ],
 )
-def test_endpoint_stays_as_it_is(endpoint: str, origin: str) -> None:
+def test_endpoint_is_kept(endpoint: str, origin: str) -> None:
     assert checked_origin("endpoint", endpoint, allow_http=False) == origin
 
 
@@ -414,7 +416,7 @@ def test_project_is_looked_up_once(
     ("projects", "problem"),
     [([], "found none"), ([{"id": "a"}, {"id": "b"}], "found a, b: pass project_id=")],
 )
-def test_none_or_several_projects(
+def test_region_with_no_or_several_projects_is_an_error(
     both: Both,
     server: ScriptedServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -427,7 +429,7 @@ def test_none_or_several_projects(
         both(endpoint=server.endpoint, region="cn-north-4").get_job("j")
 
 
-def test_identity_service_that_makes_no_sense(
+def test_invalid_response_of_the_identity_service_is_an_error(
     both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", server.endpoint)

@@ -19,7 +19,9 @@ def page(*rows: object, count: int | None = None, time: str = "t1") -> dict[str,
     return {"time": time, "count": len(rows) if count is None else count, "clients": list(rows)}
 
 
-def test_scan_sessions(both: Both, server: ScriptedServer) -> None:
+def test_scan_sessions_sends_the_node_and_returns_the_job(
+    both: Both, server: ScriptedServer
+) -> None:
     server.steps = [answer(200, {"job_id": "j"})]
     assert both(endpoint=server.endpoint).scan_sessions("i", "n", clean_cache=True) == "j"
     (request,) = server.received
@@ -31,7 +33,9 @@ def test_scan_sessions(both: Both, server: ScriptedServer) -> None:
     assert request.headers["user-agent"].startswith(f"dcs-sessions/{dcs_sessions.__version__} ")
 
 
-def test_list_sessions(both: Both, server: ScriptedServer) -> None:
+def test_list_sessions_sends_its_arguments_and_returns_a_page(
+    both: Both, server: ScriptedServer
+) -> None:
     server.steps = [answer(200, page(ROW, count=7))]
     found = both(endpoint=server.endpoint).list_sessions(
         "i", "n", offset=3, limit=1, addr="1.2.3.4:5 &x", sort="idle", order="asc"
@@ -51,7 +55,7 @@ def test_list_sessions(both: Both, server: ScriptedServer) -> None:
     assert request.body == b""
 
 
-def test_what_a_query_holds_is_sent_as_text(both: Both, server: ScriptedServer) -> None:
+def test_query_parameters_are_percent_encoded(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(200, page())]
     both(endpoint=server.endpoint).list_sessions("i", "a/b~c", addr="1.2.3.4/8")
     query = server.received[0].target.partition("?")[2]
@@ -59,7 +63,9 @@ def test_what_a_query_holds_is_sent_as_text(both: Both, server: ScriptedServer) 
 
 
 @pytest.mark.parametrize(("length", "sent"), [(1024, 1), (1025, 0)])
-def test_longest_id(both: Both, server: ScriptedServer, length: int, sent: int) -> None:
+def test_id_of_1024_characters_is_the_longest(
+    both: Both, server: ScriptedServer, length: int, sent: int
+) -> None:
     server.steps = [answer(200, {"job_id": "j", "status": "SUCCESS"})]
     wrong = pytest.raises(InvalidArgumentError, match=r"^job_id has 1025 characters, the maximum")
     with contextlib.nullcontext() if sent else wrong:
@@ -67,7 +73,7 @@ def test_longest_id(both: Both, server: ScriptedServer, length: int, sent: int) 
     assert len(server.received) == sent
 
 
-def test_kill_sessions(both: Both, server: ScriptedServer) -> None:
+def test_kill_sessions_sends_node_and_addresses(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(204)]
     both(endpoint=server.endpoint).kill_sessions("i", "n", (a for a in ["1.2.3.4:5", "6.7.8.9:10"]))
     (request,) = server.received
@@ -94,7 +100,7 @@ def test_ending_no_sessions_sends_nothing(both: Both, server: ScriptedServer) ->
     assert server.received == []
 
 
-def test_kill_all_sessions(both: Both, server: ScriptedServer) -> None:
+def test_kill_all_sessions_returns_the_job(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(200, {"job_id": "j"})]
     client = both(endpoint=server.endpoint)
     assert client.kill_all_sessions("i", "n") == "j"
@@ -105,14 +111,14 @@ def test_kill_all_sessions(both: Both, server: ScriptedServer) -> None:
     assert every.json == {"kill_all_nodes": True}
 
 
-def test_get_job(both: Both, server: ScriptedServer) -> None:
+def test_get_job_returns_the_job(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(200, {"job_id": "j", "status": "NEW-STATE", "fail_reason": None})]
     job = both(endpoint=server.endpoint).get_job("j")
     assert (job.status, job.fail_reason, job.end_time) == ("NEW-STATE", None, dcs_sessions.UNSET)
     assert server.received[0].target == "/v2/a-project/jobs/j"
 
 
-def test_list_nodes(both: Both, server: ScriptedServer) -> None:
+def test_list_nodes_returns_the_nodes(both: Both, server: ScriptedServer) -> None:
     node = {"node_id": "n", "node_role": "redis-server", "new_field": [1]}
     server.steps = [answer(200, {"instance_id": "i", "total": 1, "nodes": [node]})]
     (found,) = both(endpoint=server.endpoint).list_nodes("i")
@@ -140,7 +146,7 @@ def test_session_keeps_what_is_missing_null_and_unknown(
     assert session.to_dict() == {**row, "node_id": "n"}
 
 
-def test_ends_of_what_list_sessions_takes(both: Both, server: ScriptedServer) -> None:
+def test_limits_of_list_sessions_arguments_are_accepted(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(200, page())]
     client = both(endpoint=server.endpoint)
     client.list_sessions("i", "n", offset=2**31 - 1, limit=1000, order="desc")
@@ -227,7 +233,7 @@ def test_kill_of_a_node_and_of_all_at_once_is_refused(both: Both) -> None:
         both(endpoint="http://127.0.0.1:1").kill_all_sessions("i", "n", all_nodes=True)
 
 
-def test_what_is_wrong_with_a_kill_of_everything_is_named(both: Both) -> None:
+def test_kill_all_arguments_are_checked(both: Both) -> None:
     client = both(endpoint="http://127.0.0.1:1")
     with pytest.raises(InvalidArgumentError, match=r"^all_nodes must be True or False"):
         client.kill_all_sessions("i", "n", all_nodes="no")  # type: ignore[arg-type]
@@ -235,7 +241,7 @@ def test_what_is_wrong_with_a_kill_of_everything_is_named(both: Both) -> None:
         client.kill_all_sessions("i", "")
 
 
-def test_clean_cache_has_to_be_a_boolean(both: Both) -> None:
+def test_clean_cache_must_be_a_boolean(both: Both) -> None:
     with pytest.raises(InvalidArgumentError, match="clean_cache must be True or False"):
         both(endpoint="http://127.0.0.1:1").scan_sessions("i", "n", clean_cache="no")  # type: ignore[arg-type]
 
@@ -269,9 +275,7 @@ def test_iter_sessions_raises_at_an_empty_page_that_should_not_be(
     assert len(server.received) <= 3
 
 
-def test_iter_sessions_notices_that_the_list_was_made_anew(
-    both: Both, server: ScriptedServer
-) -> None:
+def test_iter_sessions_raises_if_the_list_was_replaced(both: Both, server: ScriptedServer) -> None:
     server.steps = [
         answer(200, page({"id": "1"}, count=2, time="t1")),
         answer(200, page({"id": "1"}, count=2, time="t2")),
@@ -282,7 +286,7 @@ def test_iter_sessions_notices_that_the_list_was_made_anew(
         next(sessions)
 
 
-def test_raw_gives_everything_that_came(both: Both, server: ScriptedServer) -> None:
+def test_raw_returns_status_headers_and_body(both: Both, server: ScriptedServer) -> None:
     headers = {"X-Request-Id": "r-1", "X-Other": "o"}
     server.steps = [answer(200, {"job_id": "j", "more": 1}, headers)]
     found = both(endpoint=server.endpoint).raw.scan_sessions("i", "n")
@@ -291,14 +295,14 @@ def test_raw_gives_everything_that_came(both: Both, server: ScriptedServer) -> N
     assert found.body == b'{"job_id": "j", "more": 1}'
 
 
-def test_raw_gives_no_body_where_there_is_none(both: Both, server: ScriptedServer) -> None:
+def test_raw_response_without_a_body_has_none(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(204, headers={"X-Request-Id": "r-2"})]
     raw = both(endpoint=server.endpoint).raw
     found = raw.kill_sessions("i", "n", ["1.2.3.4:5"])
     assert (found.parsed, found.status, found.request_id) == (None, 204, "r-2")
 
 
-def test_headers_of_client_copy_and_call_add_up(both: Both, server: ScriptedServer) -> None:
+def test_headers_of_client_copy_and_call_are_merged(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(200, {"job_id": "j", "status": "SUCCESS"})]
     client = both(endpoint=server.endpoint, headers={"X-One": "1", "X-Two": "1"})
     copy = client.with_options(headers={"X-Two": "2", "X-Three": "2"})
@@ -324,7 +328,7 @@ def test_with_options_leaves_the_original_alone(both: Both, server: ScriptedServ
 
 
 @pytest.mark.parametrize("used", [True, False])
-def test_clients_that_are_closed_say_so(both: Both, server: ScriptedServer, used: bool) -> None:
+def test_closed_clients_raise_a_clear_error(both: Both, server: ScriptedServer, used: bool) -> None:
     server.steps = [answer(200, {"job_id": "j", "status": "SUCCESS"})]
     client = both(endpoint=server.endpoint)
     if used:
@@ -335,7 +339,7 @@ def test_clients_that_are_closed_say_so(both: Both, server: ScriptedServer, used
         client.get_job("j")
 
 
-def test_cookies_are_not_kept(both: Both, server: ScriptedServer) -> None:
+def test_cookies_are_not_sent_back(both: Both, server: ScriptedServer) -> None:
     job = {"job_id": "j", "status": "SUCCESS"}
     server.steps = [answer(200, job, {"Set-Cookie": "a=b; Path=/"})]
     client = both(endpoint=server.endpoint)

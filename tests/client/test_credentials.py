@@ -217,7 +217,7 @@ def test_renewing_that_fails_is_not_tried_again_at_once(
 
 
 @pytest.mark.parametrize("minutes", [15, 30, 60, 360])
-def test_keys_are_renewed_beside_a_call_before_they_expire(
+def test_keys_are_renewed_in_the_background_before_they_expire(
     both: Both, service: IdentityService, clock: Callable[[float], None], minutes: int
 ) -> None:
     service.seconds = minutes * 60
@@ -257,7 +257,7 @@ def test_keys_that_have_expired_are_never_used(
         ("hang", "service: PUT http.*: no answer within 0.3 s$"),
     ],
 )
-def test_what_was_tried_is_said(
+def test_error_lists_what_was_tried(
     both: Both, service: IdentityService, fault: str, problem: str
 ) -> None:
     service.fault = fault
@@ -293,7 +293,7 @@ def test_keys_are_never_fetched_through_a_proxy(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_children_of_a_process_that_was_fetching_fetch_for_themselves(
+def test_forked_children_fetch_their_own_keys(
     service: IdentityService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dcs_sessions._auth._server._METADATA_SECONDS", 20)
@@ -399,7 +399,7 @@ def pod(service: IdentityService, monkeypatch: pytest.MonkeyPatch, folder: Path)
     return file
 
 
-def test_everything_that_was_tried_is_listed(both: Both, service: IdentityService) -> None:
+def test_error_lists_every_source_that_was_tried(both: Both, service: IdentityService) -> None:
     service.fault = "500"
     with pytest.raises(ConfigurationError) as caught:
         from_env(both, service).get_job("j")
@@ -450,7 +450,7 @@ def test_agency_is_assumed_with_an_id_token(
 
 
 @pytest.mark.parametrize("place", ["environment", "file"])
-def test_id_token_gives_keys(
+def test_id_token_is_exchanged_for_keys(
     both: Both,
     service: IdentityService,
     monkeypatch: pytest.MonkeyPatch,
@@ -493,7 +493,7 @@ def test_id_token_gives_keys(
         ),
     ],
 )
-def test_half_of_what_belongs_together_is_named(
+def test_missing_variable_of_a_pair_is_named(
     service: IdentityService,
     monkeypatch: pytest.MonkeyPatch,
     variables: dict[str, str],
@@ -506,7 +506,7 @@ def test_half_of_what_belongs_together_is_named(
     assert CANARY not in str(caught.value)
 
 
-def test_id_tokens_that_are_not_there_are_named(
+def test_missing_id_tokens_are_named(
     both: Both, service: IdentityService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HUAWEICLOUD_SDK_IDP_ID", "my-idp")
@@ -520,7 +520,9 @@ def test_id_tokens_that_are_not_there_are_named(
 # Passwords
 
 
-def test_password_gives_a_token_and_the_project(both: Both, service: IdentityService) -> None:
+def test_password_is_exchanged_for_a_token_and_its_project(
+    both: Both, service: IdentityService
+) -> None:
     auth = PasswordAuth("my-account", "my-user", "my-password")
     client = both(endpoint=service.endpoint, region="cn-north-4", auth=auth)
     client.get_job("j")
@@ -721,7 +723,7 @@ def test_sync_clients_refuse_async_functions(service: IdentityService) -> None:
         client.get_job("j")
 
 
-def test_what_a_function_raises_is_the_cause(both: Both, service: IdentityService) -> None:
+def test_exception_of_a_token_function_is_the_cause(both: Both, service: IdentityService) -> None:
     def fetch() -> str:
         secret = CANARY
         raise LookupError("the vault is sealed" if secret else "")
@@ -790,7 +792,7 @@ def test_credentials_follow_no_redirect(
     assert "Access=" not in repr(there)
 
 
-def test_redirects_on_the_same_host_arrive(server: ScriptedServer) -> None:
+def test_redirects_on_the_same_host_keep_credentials(server: ScriptedServer) -> None:
     server.steps = [answer(307, b"", {"Location": "/x"}), answer(200, {})]
     with httpx.Client(auth=AkSkAuth("an-access-key", "sk"), follow_redirects=True) as client:
         assert client.post(server.endpoint, json={"a": 1}).status_code == 200

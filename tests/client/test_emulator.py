@@ -46,7 +46,7 @@ def client(both: Both, two_nodes: Emulator, request: pytest.FixtureRequest) -> A
     return both(endpoint=dcs.endpoint, project_id=dcs.project_id, auth=auth)
 
 
-def test_whole_job(client: AnyClient, two_nodes: Emulator) -> None:
+def test_query_kill_and_query_again(client: AnyClient, two_nodes: Emulator) -> None:
     dcs = two_nodes
     first, second = dcs.redis_urls
     with connection(first, "one") as one, connection(second, "two") as two:
@@ -67,7 +67,7 @@ def test_whole_job(client: AnyClient, two_nodes: Emulator) -> None:
         assert not is_alive(two)
 
 
-def test_single_steps(client: AnyClient, two_nodes: Emulator) -> None:
+def test_single_operations_work_together(client: AnyClient, two_nodes: Emulator) -> None:
     dcs = two_nodes
     node, *_ = client.list_nodes(dcs.instance_id)
     assert (node.node_id, node.node_role) == (dcs.node_ids[0], "redis-server")
@@ -102,7 +102,7 @@ def test_query_waits_for_one_that_is_running(both: Both) -> None:
         assert [session.name for session in result.sessions] == ["slow"]
 
 
-def test_wrong_token_is_told_once(both: Both, two_nodes: Emulator) -> None:
+def test_wrong_token_is_sent_once(both: Both, two_nodes: Emulator) -> None:
     dcs = two_nodes
     client = both(endpoint=dcs.endpoint, project_id=dcs.project_id, auth=TokenAuth("wrong"))
     with pytest.raises(dcs_sessions.AuthenticationError, match=r"DCS\.1001.*get a new one"):
@@ -113,7 +113,7 @@ def test_wrong_token_is_told_once(both: Both, two_nodes: Emulator) -> None:
         readonly.kill_sessions(dcs.instance_id, dcs.node_ids[0], ["192.0.2.1:1"])
 
 
-def test_throttled_call_says_so(both: Both) -> None:
+def test_throttled_call_raises_throttled_error(both: Both) -> None:
     with Emulator(rate_limit=(1, 60)) as dcs:
         client = both(
             endpoint=dcs.endpoint,

@@ -58,7 +58,7 @@ def kills(step: Step, *, times: int = 10**9, node: str = "a") -> Any:
     return first
 
 
-def test_every_node_is_looked_at_and_asked_once(client: AnyClient, fake: FakeDcs) -> None:
+def test_every_node_is_queried_and_sent_one_request(client: AnyClient, fake: FakeDcs) -> None:
     chosen = client.query_sessions("i").where(is_wanted)
     told: list[Outcome] = []
     outcomes = client.end_sessions("i", chosen, is_wanted, on_outcome=told.append)
@@ -109,7 +109,7 @@ def test_headers_are_sent_with_every_request(client: AnyClient, fake: FakeDcs) -
     assert {request.headers.get("x-mine") for request in fake.received} == {"1"}
 
 
-def test_after_a_429_the_node_is_looked_at_again(client: AnyClient, fake: FakeDcs) -> None:
+def test_throttled_request_queries_the_node_again(client: AnyClient, fake: FakeDcs) -> None:
     stranger = {"id": "9", "peer": "10.0.0.1:1", "name": "w", "age": 0}
     fake.lists["a"] = [rows(2), rows(2), [stranger, rows(2)[1]]]
     chosen = client.query_sessions("i", "a")
@@ -128,7 +128,7 @@ def test_after_a_429_the_node_is_looked_at_again(client: AnyClient, fake: FakeDc
         (answer(404, {"error_code": "DCS.3022"}), 1),
     ],
 )
-def test_refusal_that_stays_has_ended_nothing(
+def test_lasting_refusal_is_reported_as_refused(
     step: Step, sent: int, client: AnyClient, fake: FakeDcs
 ) -> None:
     chosen = client.query_sessions("i")
@@ -141,7 +141,7 @@ def test_refusal_that_stays_has_ended_nothing(
 
 
 @pytest.mark.parametrize("step", [reset, answer(500), answer(504), answer(418), answer(200, {})])
-def test_without_an_answer_nobody_knows_and_nothing_is_sent_again(
+def test_lost_response_is_reported_as_unknown_and_not_retried(
     step: Step, client: AnyClient, fake: FakeDcs
 ) -> None:
     chosen = client.query_sessions("i")
@@ -151,7 +151,7 @@ def test_without_an_answer_nobody_knows_and_nothing_is_sent_again(
     assert [node for node, _ in fake.killed].count("a") == 1
 
 
-def test_node_that_cannot_be_looked_at_is_left_alone(client: AnyClient, fake: FakeDcs) -> None:
+def test_node_that_cannot_be_queried_is_left_alone(client: AnyClient, fake: FakeDcs) -> None:
     chosen = client.query_sessions("i")
     broken = answer(500, {"error_code": "DCS.5053"})
     fake.first = lambda request: (
@@ -163,7 +163,7 @@ def test_node_that_cannot_be_looked_at_is_left_alone(client: AnyClient, fake: Fa
     assert [node for node, _ in fake.killed] == ["b"]
 
 
-def test_list_that_is_not_complete_is_no_look(client: AnyClient, fake: FakeDcs) -> None:
+def test_incomplete_list_ends_nothing(client: AnyClient, fake: FakeDcs) -> None:
     chosen = client.query_sessions("i", "a")
     page = {"time": "t9", "count": 4, "clients": rows(3)}
     fake.first = lambda request: (
@@ -174,9 +174,7 @@ def test_list_that_is_not_complete_is_no_look(client: AnyClient, fake: FakeDcs) 
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_after_a_refused_login_no_node_is_asked(
-    status: int, client: AnyClient, fake: FakeDcs
-) -> None:
+def test_refused_login_stops_all_nodes(status: int, client: AnyClient, fake: FakeDcs) -> None:
     chosen = client.query_sessions("i")
     refused = threading.Event()
 
@@ -209,7 +207,7 @@ def test_credentials_that_are_refused_are_refused_once(client: AnyClient, fake: 
     assert len(fake.received) == 1
 
 
-def test_what_takes_too_long_is_stopped(client: AnyClient, fake: FakeDcs) -> None:
+def test_deadline_stops_the_rest(client: AnyClient, fake: FakeDcs) -> None:
     chosen = client.query_sessions("i", "a")
     fake.first = lambda request: (
         answer(200, {"job_id": "j", "status": "RUNNING"}) if "/jobs/" in request.path else None
@@ -221,7 +219,7 @@ def test_what_takes_too_long_is_stopped(client: AnyClient, fake: FakeDcs) -> Non
     assert fake.killed == []
 
 
-def test_list_that_somebody_else_had_made_is_not_enough(client: AnyClient, fake: FakeDcs) -> None:
+def test_list_of_another_query_is_not_enough(client: AnyClient, fake: FakeDcs) -> None:
     chosen = client.query_sessions("i", "a")
     busy = [answer(400, {"error_code": "DCS.4957"})] * 2
 
@@ -237,7 +235,7 @@ def test_list_that_somebody_else_had_made_is_not_enough(client: AnyClient, fake:
     assert sum(request.method == "POST" for request in scans) == 1 + 3
 
 
-def test_nodes_go_side_by_side(client: AnyClient, fake: FakeDcs) -> None:
+def test_nodes_are_handled_concurrently(client: AnyClient, fake: FakeDcs) -> None:
     chosen = client.query_sessions("i")
     together = threading.Barrier(2, timeout=20)
 

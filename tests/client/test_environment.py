@@ -66,7 +66,7 @@ PLAIN_HTTP = [
 
 
 @pytest.mark.parametrize(("variables", "through"), PLAIN_HTTP)
-def test_proxies_of_the_environment(
+def test_proxy_variables_are_honoured(
     both: Both,
     server: ScriptedServer,
     proxy: ScriptedServer,
@@ -103,7 +103,7 @@ def test_proxies_of_the_environment(
         ({"SSLKEYLOGFILE": "/no/such/folder/x"}, "^SSLKEYLOGFILE: .* cannot be written: No such"),
     ],
 )
-def test_what_cannot_be_used_is_named(
+def test_invalid_proxy_variable_is_named(
     both: Both, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], problem: str
 ) -> None:
     for name, value in variables.items():
@@ -138,7 +138,7 @@ def test_what_cannot_be_used_is_named(
         ("0/0", "https://example.com", True),
     ],
 )
-def test_hosts_without_a_proxy(
+def test_no_proxy_is_honoured(
     monkeypatch: pytest.MonkeyPatch, no_proxy: str, origin: str, through: bool
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example")
@@ -146,7 +146,7 @@ def test_hosts_without_a_proxy(
     assert (proxy_for(origin) is not None) is through
 
 
-def test_proxies_are_given_their_password(
+def test_proxy_receives_its_password(
     both: Both, proxy: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy.endpoint.replace("//", "//user:secret@"))
@@ -192,7 +192,7 @@ def bundle(authority: trustme.CA, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_certificates_of_the_environment(
+def test_certificate_variables_are_honoured(
     both: Both, secure: ScriptedServer, bundle: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, str(bundle))
@@ -216,12 +216,12 @@ def test_certificates_of_the_argument_come_first(
         assert client.get_job("j").status == "SUCCESS"
 
 
-def test_without_a_variable_the_authority_is_unknown(both: Both, secure: ScriptedServer) -> None:
+def test_unknown_authority_is_refused(both: Both, secure: ScriptedServer) -> None:
     with pytest.raises(dcs_sessions.ApiConnectionError, match="certificate verify failed"):
         both(endpoint=secure.endpoint, retry=None).get_job("j")
 
 
-def test_keys_are_logged_where_the_environment_says(
+def test_tls_keys_are_logged_to_sslkeylogfile(
     both: Both,
     secure: ScriptedServer,
     bundle: Path,
@@ -235,6 +235,6 @@ def test_keys_are_logged_where_the_environment_says(
 
 
 @pytest.mark.parametrize("verify", [Path("/no/such/file"), "/no/such/file"])
-def test_certificates_that_are_not_there_are_named(both: Both, verify: object) -> None:
+def test_missing_certificate_file_is_named(both: Both, verify: object) -> None:
     with pytest.raises(DcsSessionsError, match=r"^verify: /no/such/file: cannot be read"):
         both(endpoint="https://x", verify=verify, auth=TokenAuth("t"))

@@ -44,7 +44,7 @@ REFUSED = {"error_code": "DCS.0000", "error_msg": "No.", "error_ext_msg": None}
         (418, UnexpectedResponseError),
     ],
 )
-def test_class_for_each_status(
+def test_each_status_has_its_error_class(
     both: Both, server: ScriptedServer, status: int, kind: type[ApiError]
 ) -> None:
     server.steps = [
@@ -58,7 +58,7 @@ def test_class_for_each_status(
     assert len(server.received) == 1
 
 
-def test_error_carries_everything(both: Both, server: ScriptedServer) -> None:
+def test_api_error_has_code_message_and_request_id(both: Both, server: ScriptedServer) -> None:
     body = {"error_code": "DCS.3053", "error_msg": "Incorrect node ID.", "error_ext_msg": "x"}
     server.steps = [answer(400, body, {"X-Request-Id": "r-1"})]
     with pytest.raises(dcs_sessions.BadRequestError) as caught:
@@ -75,9 +75,7 @@ def test_error_carries_everything(both: Both, server: ScriptedServer) -> None:
     )
 
 
-def test_status_that_no_page_names_is_told_with_what_came(
-    both: Both, server: ScriptedServer
-) -> None:
+def test_undocumented_status_is_reported_with_its_body(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(418, {"error_code": "X.1", "error_msg": "a teapot"})]
     with pytest.raises(UnexpectedResponseError, match=r"^418 unexpected status X\.1 a teapot$"):
         both(endpoint=server.endpoint).get_job("j")
@@ -113,7 +111,7 @@ def test_gateway_error_has_its_request_id_in_the_body(both: Both, server: Script
         (b"[" * 100_000, None, "[" * 200),
     ],
 )
-def test_every_shape_of_an_error_body(
+def test_every_form_of_an_error_body_is_read(
     both: Both, server: ScriptedServer, body: object, code: str | None, message: str | None
 ) -> None:
     server.steps = [answer(500, body)]
@@ -140,7 +138,7 @@ def test_every_shape_of_an_error_body(
         (b'{"job_id": "j", "status": 5}', "field status is of another type"),
     ],
 )
-def test_success_that_is_not_as_documented(
+def test_undocumented_success_is_an_unexpected_response(
     both: Both, server: ScriptedServer, body: bytes, problem: str
 ) -> None:
     server.steps = [answer(200, body)]
@@ -179,7 +177,7 @@ PROBLEM = (
 
 
 @pytest.mark.parametrize("clients", [None, {}, 5, [5], ["x" * 21], [None], [[]]])
-def test_list_that_is_not_as_documented(
+def test_undocumented_list_is_an_unexpected_response(
     both: Both, server: ScriptedServer, clients: object
 ) -> None:
     server.steps = [answer(200, {"time": "t", "count": 1, "clients": clients})]
@@ -194,7 +192,9 @@ def test_counters_beyond_32_bits_are_read(both: Both, server: ScriptedServer) ->
 
 
 @pytest.mark.parametrize("fault", [reset, hang_up, send(b"garbage\r\n\r\n", close=True)])
-def test_connection_that_breaks(both: Both, server: ScriptedServer, fault: object) -> None:
+def test_broken_connection_is_a_connection_error(
+    both: Both, server: ScriptedServer, fault: object
+) -> None:
     server.steps = [fault]  # type: ignore[list-item]
     client = both(endpoint=server.endpoint, retry=None)
     with pytest.raises(ApiConnectionError) as caught:
@@ -203,7 +203,7 @@ def test_connection_that_breaks(both: Both, server: ScriptedServer, fault: objec
     assert len(server.received) == 1
 
 
-def test_body_that_ends_too_early(both: Both, server: ScriptedServer) -> None:
+def test_truncated_body_is_a_connection_error(both: Both, server: ScriptedServer) -> None:
     server.steps = [send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", close=True)]
     with pytest.raises(ApiConnectionError):
         both(endpoint=server.endpoint, retry=None).get_job("j")
@@ -215,7 +215,7 @@ def test_refused_connection_is_known_not_to_have_arrived(both: Both) -> None:
     assert not caught.value.may_have_arrived
 
 
-def test_name_that_cannot_be_looked_up(both: Both) -> None:
+def test_unresolvable_name_is_a_connection_error(both: Both) -> None:
     with pytest.raises(ApiConnectionError) as caught:
         both(endpoint="https://no-such-host.invalid", retry=None).get_job("j")
     assert not caught.value.may_have_arrived
@@ -232,7 +232,7 @@ def test_silence_ends_at_the_timeout(both: Both, server: ScriptedServer) -> None
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZip", "identity", "Identity"])
-def test_content_encoding_is_undone(both: Both, server: ScriptedServer, encoding: str) -> None:
+def test_compressed_body_is_decompressed(both: Both, server: ScriptedServer, encoding: str) -> None:
     body = b'{"job_id": "j", "status": "SUCCESS"}'
     if "gz" in encoding.lower():
         body = gzip.compress(body)
@@ -250,7 +250,7 @@ def test_content_encoding_is_undone(both: Both, server: ScriptedServer, encoding
     ],
     ids=["broken", "truncated", "bomb", "unknown"],
 )
-def test_content_encoding_that_cannot_be_undone(
+def test_invalid_compression_is_an_error(
     both: Both, server: ScriptedServer, encoding: str, body: bytes, problem: str
 ) -> None:
     server.steps = [answer(200, body, {"Content-Encoding": encoding})]
@@ -294,7 +294,7 @@ def test_huge_answer_is_not_read_to_its_end(
         ("inf", None),
     ],
 )
-def test_when_to_come_back(
+def test_retry_after_in_seconds_is_read(
     both: Both, server: ScriptedServer, value: str, seconds: float | None
 ) -> None:
     server.steps = [answer(429, REFUSED, {"Retry-After": value})]
@@ -304,7 +304,7 @@ def test_when_to_come_back(
     assert ("come back in" in str(caught.value)) == (seconds is not None)
 
 
-def test_when_to_come_back_as_a_date(both: Both, server: ScriptedServer) -> None:
+def test_retry_after_as_a_date_is_read(both: Both, server: ScriptedServer) -> None:
     server.steps = [
         answer(429, REFUSED, {"Retry-After": formatdate(time() + 100, usegmt=True)}),
         answer(429, REFUSED, {"Retry-After": formatdate(time() - 100, usegmt=True)}),
@@ -329,7 +329,7 @@ def test_errors_survive_pickling(both: Both, server: ScriptedServer) -> None:
     assert (str(late), late.job_id) == ("job j did not end within 5 s", "j")
 
 
-def test_one_root_for_all() -> None:
+def test_every_error_derives_from_dcs_sessions_error() -> None:
     kinds = [
         value
         for name in dcs_sessions.__all__
@@ -359,9 +359,7 @@ def test_logs_hold_no_control_characters(
 @pytest.mark.parametrize(
     "date", ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "x", "-1", "9e999"]
 )
-def test_times_to_come_back_that_make_no_sense_are_left_out(
-    both: Both, server: ScriptedServer, date: str
-) -> None:
+def test_invalid_retry_after_is_ignored(both: Both, server: ScriptedServer, date: str) -> None:
     server.steps = [answer(429, {}, {"Retry-After": date})]
     with pytest.raises(dcs_sessions.ThrottledError) as caught:
         both(endpoint=server.endpoint, retry=None).get_job("j")
@@ -377,7 +375,7 @@ def test_times_to_come_back_that_make_no_sense_are_left_out(
         (None, "check the access key, the secret key and the clock of this machine"),
     ],
 )
-def test_refused_signatures_say_how_wrong_the_clock_is(
+def test_refused_signature_reports_the_error_of_the_clock(
     both: Both, server: ScriptedServer, ahead: float | None, advice: str
 ) -> None:
     headers = {} if ahead is None else {"Date": formatdate(time() - ahead, usegmt=True)}

@@ -100,14 +100,14 @@ def test_deadline_spans_all_pages(both: Both, server: ScriptedServer) -> None:
         both(endpoint=server.endpoint, retry=None).list_instances(timeout=0.3)
 
 
-def test_name_has_to_be_a_string(both: Both, server: ScriptedServer) -> None:
+def test_name_must_be_a_string(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(200, rows("shop"))]
     for exact in (True, False):
         with pytest.raises(InvalidArgumentError, match=r"^name "):
             both(endpoint=server.endpoint).list_instances(7, exact=exact)  # type: ignore[arg-type]
 
 
-def test_every_filter_is_sent(both: Both, server: ScriptedServer) -> None:
+def test_list_instances_sends_every_filter(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(200, rows())]
     filters: dict[str, Any] = {
         "instance_id": "i",
@@ -137,14 +137,14 @@ def test_every_filter_is_sent(both: Both, server: ScriptedServer) -> None:
     assert len(server.received) == 1
 
 
-def test_get_instance(both: Both, server: ScriptedServer) -> None:
+def test_get_instance_returns_the_instance(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(200, {"instance_id": "i", "cache_mode": "new", "other": [1]})]
     found = both(endpoint=server.endpoint).get_instance("i")
     assert (found.cache_mode, found.name, found["other"]) == ("new", dcs_sessions.UNSET, [1])
     assert server.received[0].target == "/v2/a-project/instances/i"
 
 
-def test_list_configurations(both: Both, server: ScriptedServer) -> None:
+def test_list_configurations_returns_the_parameters(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(200, {"redis_config": [{"param_name": "timeout"}]})]
     (found,) = both(endpoint=server.endpoint).list_configurations("i")
     assert found.param_name == "timeout"
@@ -166,7 +166,7 @@ def test_list_configurations(both: Both, server: ScriptedServer) -> None:
         ({"cache_mode": "single"}, 500, (500, 500)),
     ],
 )
-def test_connection_limit(
+def test_connection_limit_depends_on_the_type(
     both: Both,
     server: ScriptedServer,
     instance: dict[str, object],
@@ -183,7 +183,7 @@ def test_connection_limit(
     assert found == ConnectionLimit(*limit)
 
 
-def test_instances_of_the_emulator(both: Both) -> None:
+def test_client_reads_instances_of_the_emulator(both: Both) -> None:
     further = [Instance(name="shop-prod"), Instance(name="shop-test"), Instance(name="shop-test")]
     with Emulator(nodes=2, instance_name="checkout-prod", instances=further) as dcs:
         client = both(

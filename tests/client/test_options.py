@@ -45,7 +45,7 @@ def call(client: Any, method: str, arguments: tuple[Any, ...], **options: Any) -
 
 
 @every_call
-def test_headers(both: Both, method: str, arguments: tuple[Any, ...]) -> None:
+def test_headers_of_a_call_are_sent(both: Both, method: str, arguments: tuple[Any, ...]) -> None:
     with FakeDcs(n1=[[]]) as fake:
         client = both(endpoint=fake.endpoint)
         client.query_sessions("i")
@@ -57,7 +57,7 @@ def test_headers(both: Both, method: str, arguments: tuple[Any, ...]) -> None:
 
 
 @every_call
-def test_timeout(
+def test_timeout_of_a_call_is_honoured(
     both: Both, server: ScriptedServer, method: str, arguments: tuple[Any, ...]
 ) -> None:
     server.steps = [silence]
@@ -102,7 +102,9 @@ def test_filter_reaches_every_page(both: Both, server: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize("given", [False, True], ids=["variable", "argument"])
-def test_region(both: Both, monkeypatch: pytest.MonkeyPatch, given: bool) -> None:
+def test_region_of_a_copy_sets_its_endpoint(
+    both: Both, monkeypatch: pytest.MonkeyPatch, given: bool
+) -> None:
     monkeypatch.setenv("DCS_SESSIONS_TOKEN", "a-token")
     monkeypatch.delenv("DCS_SESSIONS_ENDPOINT", raising=False)
     monkeypatch.setenv("DCS_SESSIONS_REGION", "eu-west-101" if given else "cn-north-4")

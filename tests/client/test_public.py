@@ -20,7 +20,7 @@ from support.scripted import ScriptedServer, answer, hang_up
 JOB = answer(200, {"job_id": "j", "status": "SUCCESS"}, {"X-Request-Id": "r-1"})
 
 
-def test_every_name_is_there_and_documented() -> None:
+def test_every_public_name_is_documented() -> None:
     assert dcs_sessions.__all__ == sorted(dcs_sessions.__all__, key=lambda n: (not n.isupper(), n))
     assert set(dcs_sessions.__all__) <= set(dir(dcs_sessions))
     for name in dcs_sessions.__all__:
@@ -32,7 +32,7 @@ def test_every_name_is_there_and_documented() -> None:
                     assert method.__doc__, f"{name}.{method_name}"
 
 
-def test_name_that_is_not_there() -> None:
+def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         getattr(dcs_sessions, "nothing")  # noqa: B009 - type checkers find the name, too
 
@@ -40,7 +40,7 @@ def test_name_that_is_not_there() -> None:
 @pytest.mark.parametrize(
     ("sync", "asynchronous"), [(Client, AsyncClient), (RawClient, AsyncRawClient)]
 )
-def test_both_clients_are_the_same(sync: type, asynchronous: type) -> None:
+def test_both_clients_have_the_same_methods(sync: type, asynchronous: type) -> None:
     def surface(kind: type) -> dict[str, tuple[str, str | None]]:
         return {
             name: (str(inspect.signature(member)).replace("Async", ""), member.__doc__)
@@ -51,7 +51,7 @@ def test_both_clients_are_the_same(sync: type, asynchronous: type) -> None:
     assert surface(sync) == surface(asynchronous)
 
 
-def test_emulator_is_no_part_of_the_client() -> None:
+def test_client_does_not_import_the_emulator() -> None:
     code = (
         "import sys, dcs_sessions; dcs_sessions.Client; "
         "print([m for m in sys.modules if m.split('.')[0] in {'starlette', 'valkey', 'aiohttp'}])"

@@ -33,14 +33,14 @@ def kill(client: AnyClient) -> None:
     [reset, hang_up, throttled(), throttled("0.01"), answer(502), answer(503), answer(504)],
     ids=["reset", "hang-up", "429", "429 and when", "502", "503", "504"],
 )
-def test_passing_failure_is_tried_again(both: Both, server: ScriptedServer, fault: Step) -> None:
+def test_passing_failure_is_retried(both: Both, server: ScriptedServer, fault: Step) -> None:
     server.steps = [fault, fault, JOB]
     assert both(endpoint=server.endpoint, retry=FAST).get_job("j").status == "SUCCESS"
     assert len(server.received) >= 3
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 501, 418, 302])
-def test_lasting_failure_is_not(both: Both, server: ScriptedServer, status: int) -> None:
+def test_lasting_failure_is_not_retried(both: Both, server: ScriptedServer, status: int) -> None:
     server.steps = [answer(status, {}), JOB]
     with pytest.raises(dcs_sessions.ApiError):
         both(endpoint=server.endpoint, retry=FAST).get_job("j")
@@ -95,7 +95,7 @@ def test_retries_can_be_switched_off(
     assert len(server.received) == 1
 
 
-def test_retry_after_is_kept_to(both: Both, server: ScriptedServer) -> None:
+def test_retry_after_is_honoured(both: Both, server: ScriptedServer) -> None:
     server.steps = [throttled("0.3"), JOB]
     started = time.monotonic()
     both(endpoint=server.endpoint, retry=FAST).get_job("j")
@@ -124,7 +124,7 @@ def test_timeout_covers_all_attempts(both: Both, server: ScriptedServer) -> None
     assert 2 <= len(server.received) <= 6
 
 
-def test_waits_double_up_to_the_longest(both: Both, caplog: pytest.LogCaptureFixture) -> None:
+def test_waits_double_up_to_the_maximum(both: Both, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "dcs_sessions")
     retry = Retry(attempts=5, wait_initial=0.1, wait_max=0.2, wait_jitter=0)
     with pytest.raises(dcs_sessions.ApiConnectionError) as caught:
@@ -156,6 +156,6 @@ def test_waits_double_up_to_the_longest(both: Both, caplog: pytest.LogCaptureFix
         {"wait_jitter": math.inf},
     ],
 )
-def test_policy_that_cannot_be(arguments: dict[str, Any]) -> None:
+def test_invalid_policy_is_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(dcs_sessions.InvalidArgumentError, match=f"^{next(iter(arguments))} "):
         Retry(**arguments)

@@ -112,7 +112,7 @@ def test_pages_of_a_long_list_are_read_at_the_same_time(both: Both) -> None:
 
 
 @every_query
-def test_query_makes_as_many_calls_at_a_time_as_it_may(both: Both, query: Query) -> None:
+def test_concurrency_limits_simultaneous_calls(both: Both, query: Query) -> None:
     with fake_with(NODES, 2_500) as fake:
         seen = InFlight(fake)
         query(both(endpoint=fake.endpoint, concurrency=3))
@@ -185,7 +185,7 @@ def test_concurrency_is_never_more_than_there_are_connections(both: Both) -> Non
 # Nodes that do not answer
 
 
-def test_node_that_never_answers_hides_no_other(both: Both) -> None:
+def test_node_that_never_answers_does_not_hide_others(both: Both) -> None:
     with fake_with(NODES) as fake:
         fake.first = lambda request: silence if node_of(request) == "n7" else None
         result = both(endpoint=fake.endpoint).query_sessions("i", timeout=2)

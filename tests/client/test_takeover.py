@@ -208,7 +208,7 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow, "_BATCH", 2)
 
 
-def test_nobody_else_is_ended(own: Emulator) -> None:
+def test_no_other_session_is_ended(own: Emulator) -> None:
     assert {"ended", "gone", "spared", "unknown"} <= {each.result for each in run_all(own)}
 
 
@@ -243,7 +243,9 @@ def retry_after_429(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(retry_after_429, id="retry after 429"),
     ],
 )
-def test_mistake_is_found(mistake: Any, own: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_planted_mistake_is_found(
+    mistake: Any, own: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mistake(monkeypatch)
     with pytest.raises(AssertionError, match=r"was ended and not meant|had changed"):
         run_all(own)

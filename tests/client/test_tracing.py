@@ -28,7 +28,7 @@ JOB = {"job_id": "j", "status": "SUCCESS"}
         ("HangUpKillAllClients", "kill_all_sessions", ("i", "n"), JOB),
     ],
 )
-def test_span_for_each_call(
+def test_each_call_has_a_span(
     both: Both,
     server: ScriptedServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -60,7 +60,7 @@ def test_span_for_each_call(
     assert seen == ["dcs_sessions", (f"dcs_sessions.{operation}", operation), "end"]
 
 
-def test_no_import_of_opentelemetry(both: Both, server: ScriptedServer) -> None:
+def test_opentelemetry_is_not_imported_if_unused(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(200, JOB)]
     both(endpoint=server.endpoint).get_job("j")
     assert "opentelemetry" not in sys.modules

@@ -76,26 +76,26 @@ class Script:
 # Waiting for a job
 
 
-def test_wait_for_job(both: Both, server: ScriptedServer) -> None:
+def test_wait_for_job_returns_the_finished_job(both: Both, server: ScriptedServer) -> None:
     server.steps = [job("INIT"), job("RUNNING"), job("SOMETHING-NEW"), job("SUCCESS")]
     assert both(endpoint=server.endpoint).wait_for_job("j").status == "SUCCESS"
     assert len(server.received) == 4
 
 
-def test_job_that_fails(both: Both, server: ScriptedServer) -> None:
+def test_failed_job_raises_its_reason(both: Both, server: ScriptedServer) -> None:
     server.steps = [job("RUNNING"), job("FAIL", fail_reason="disk full")]
     with pytest.raises(dcs_sessions.JobFailedError, match="job j failed: disk full") as caught:
         both(endpoint=server.endpoint).wait_for_job("j")
     assert caught.value.job.status == "FAIL"
 
 
-def test_job_that_fails_without_a_reason(both: Both, server: ScriptedServer) -> None:
+def test_failed_job_without_a_reason_raises(both: Both, server: ScriptedServer) -> None:
     server.steps = [job("FAIL", fail_reason=None)]
     with pytest.raises(dcs_sessions.JobFailedError, match="job j failed: no reason given"):
         both(endpoint=server.endpoint).wait_for_job("j")
 
 
-def test_job_that_does_not_end(both: Both, server: ScriptedServer) -> None:
+def test_unfinished_job_raises_after_the_timeout(both: Both, server: ScriptedServer) -> None:
     server.steps = [job("RUNNING")]
     started = time.monotonic()
     with pytest.raises(
@@ -109,7 +109,7 @@ def test_job_that_does_not_end(both: Both, server: ScriptedServer) -> None:
 # Querying one node
 
 
-def test_query_of_a_node_that_was_never_queried(both: Both, server: ScriptedServer) -> None:
+def test_first_query_of_a_node_succeeds(both: Both, server: ScriptedServer) -> None:
     script = Script(
         server,
         list=[NEVER, page("t1", "1", "2")],
@@ -125,7 +125,7 @@ def test_query_of_a_node_that_was_never_queried(both: Both, server: ScriptedServ
     assert server.received[4].query["limit"] == "1000"
 
 
-def test_list_can_be_left_with_the_service(both: Both, server: ScriptedServer) -> None:
+def test_list_is_not_read_if_not_wanted(both: Both, server: ScriptedServer) -> None:
     script = Script(server, list=[NEVER, page("t1", "1")], scan=[STARTED], job=[job("SUCCESS")])
     (node,) = both(endpoint=server.endpoint).refresh_sessions("i", "n").nodes
     assert (node.node_id, node.time, node.sessions, node.error) == ("n", "t1", [], None)
@@ -133,7 +133,7 @@ def test_list_can_be_left_with_the_service(both: Both, server: ScriptedServer) -
     assert server.received[-1].query["limit"] == "1"
 
 
-def test_query_that_need_not_be_fresh(both: Both, server: ScriptedServer) -> None:
+def test_saved_list_is_used_without_fresh(both: Both, server: ScriptedServer) -> None:
     Script(server, list=[page("t1", "1")], scan=[STARTED], job=[job("SUCCESS")])
     result = both(endpoint=server.endpoint).query_sessions("i", "n", fresh=False)
     assert [session.id for session in result.sessions] == ["1"]
@@ -141,7 +141,7 @@ def test_query_that_need_not_be_fresh(both: Both, server: ScriptedServer) -> Non
 
 
 @pytest.mark.parametrize("refusal", [NO_JOB, answer(400, {"error_code": "DCS.4070"})])
-def test_without_the_job_the_time_of_the_list_tells(
+def test_time_of_the_list_proves_the_scan_if_jobs_are_not_shown(
     both: Both, server: ScriptedServer, refusal: Step
 ) -> None:
     old, new = page("t1", "1"), page("t2", "2")
@@ -151,15 +151,13 @@ def test_without_the_job_the_time_of_the_list_tells(
     assert script.did.count("job") == 1
 
 
-def test_without_the_job_a_saved_list_will_do_if_it_need_not_be_fresh(
-    both: Both, server: ScriptedServer
-) -> None:
+def test_saved_list_is_enough_if_jobs_are_not_shown(both: Both, server: ScriptedServer) -> None:
     Script(server, list=[page("t1", "1")], scan=[STARTED], job=[NO_JOB])
     result = both(endpoint=server.endpoint).query_sessions("i", "n", fresh=False)
     assert [session.id for session in result.sessions] == ["1"]
 
 
-def test_query_of_somebody_else_is_waited_for(both: Both, server: ScriptedServer) -> None:
+def test_query_of_another_caller_is_waited_for(both: Both, server: ScriptedServer) -> None:
     old, new = page("t1", "1"), page("t2", "2")
     script = Script(server, list=[old, old, new, new], scan=[BUSY], job=[])
     result = both(endpoint=server.endpoint).query_sessions("i", "n")
@@ -167,9 +165,7 @@ def test_query_of_somebody_else_is_waited_for(both: Both, server: ScriptedServer
     assert script.did == ["list", "scan", "list", "scan", "list", "list"]
 
 
-def test_query_of_somebody_else_that_fails_is_done_again(
-    both: Both, server: ScriptedServer
-) -> None:
+def test_failed_query_of_another_caller_is_repeated(both: Both, server: ScriptedServer) -> None:
     script = Script(
         server,
         list=[NEVER, NEVER, page("t1", "1")],
@@ -181,7 +177,7 @@ def test_query_of_somebody_else_that_fails_is_done_again(
     assert script.did == ["list", "scan", "list", "scan", "job", "job", "list"]
 
 
-def test_query_of_somebody_else_that_does_not_end(both: Both, server: ScriptedServer) -> None:
+def test_endless_query_of_another_caller_times_out(both: Both, server: ScriptedServer) -> None:
     Script(server, list=[NEVER], scan=[BUSY], job=[])
     with pytest.raises(dcs_sessions.WaitTimeoutError, match="another query of the node") as caught:
         both(endpoint=server.endpoint).query_sessions("i", "n", timeout=0.3)
@@ -196,7 +192,7 @@ def test_scan_without_an_answer_is_not_taken_for_another_query(
         both(endpoint=server.endpoint).query_sessions("i", "n", timeout=0.3)
 
 
-def test_query_that_does_not_end(both: Both, server: ScriptedServer) -> None:
+def test_endless_query_times_out(both: Both, server: ScriptedServer) -> None:
     Script(server, list=[NEVER], scan=[STARTED], job=[job("RUNNING")])
     with pytest.raises(dcs_sessions.WaitTimeoutError) as caught:
         both(endpoint=server.endpoint).query_sessions("i", "n", timeout=0.3)
@@ -298,7 +294,7 @@ def test_dead_node_does_not_hide_the_others(both: Both, server: ScriptedServer) 
     assert isinstance(failed.error, dcs_sessions.ServerError)
 
 
-def test_slow_node_does_not_keep_the_others(both: Both, server: ScriptedServer) -> None:
+def test_slow_node_does_not_delay_others(both: Both, server: ScriptedServer) -> None:
     Script(
         server,
         nodes=[nodes("redis-server", "redis-server")],
@@ -351,7 +347,7 @@ def test_instance_without_nodes_has_no_sessions(both: Both, server: ScriptedServ
     assert (result.nodes, result.sessions, result.failed) == ([], [], [])
 
 
-def test_looks_at_a_job_become_rarer_up_to_the_longest_pause() -> None:
+def test_pauses_between_polls_grow_up_to_the_maximum() -> None:
     seen = list(itertools.islice(pauses(0.2), 6))
     assert seen == pytest.approx([0.05, 0.08, 0.128, 0.2, 0.2, 0.2])
     assert next(pauses(0.01)) == 0.01

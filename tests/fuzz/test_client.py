@@ -65,26 +65,30 @@ def answered(call: Call[Any], reply: Reply) -> None:
 
 
 @given(st.sampled_from(CALLS), STATUSES, HEADERS, JSON)
-def test_any_json(call: Call[Any], status: int, headers: dict[str, str], body: object) -> None:
+def test_any_json_is_read_or_raises_our_error(
+    call: Call[Any], status: int, headers: dict[str, str], body: object
+) -> None:
     answered(call, Reply(status, headers, json.dumps(body).encode("utf-8", "surrogatepass")))
 
 
 @given(st.sampled_from(CALLS), STATUSES, HEADERS, st.binary())
 @example(CALLS[0], 200, {}, b"[" * 100_000)
 @example(CALLS[0], 500, {"retry-after": "Thu, 99 Foo"}, b"\xff")
-def test_any_bytes(call: Call[Any], status: int, headers: dict[str, str], body: bytes) -> None:
+def test_any_bytes_are_read_or_raise_our_error(
+    call: Call[Any], status: int, headers: dict[str, str], body: bytes
+) -> None:
     answered(call, Reply(status, headers, body))
 
 
 @given(STATUSES, HEADERS, st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
-def test_any_error(status: int, headers: dict[str, str], body: bytes) -> None:
+def test_any_error_body_raises_our_error(status: int, headers: dict[str, str], body: bytes) -> None:
     error = error_from(Reply(status, headers, body))
     assert error.status == status
     assert str(error).isprintable()
 
 
 @given(st.sampled_from([None, "gzip", "identity", "br", ""]), st.binary())
-def test_any_encoding(encoding: str | None, raw: bytes) -> None:
+def test_any_content_encoding_is_read_or_raises_our_error(encoding: str | None, raw: bytes) -> None:
     request = Request("GET", "https://x", "/", {})
     try:
         assert isinstance(decode_body(request, encoding, raw), bytes)
@@ -125,7 +129,7 @@ BUILDERS: list[Callable[[Any, Any, Any, Any], object]] = [
 
 
 @given(st.sampled_from(BUILDERS), ARGUMENTS, ARGUMENTS, ARGUMENTS, ARGUMENTS | st.lists(ARGUMENTS))
-def test_any_arguments(
+def test_any_arguments_are_sent_or_refused(
     build: Callable[[Any, Any, Any, Any], object], a: object, b: object, c: object, d: object
 ) -> None:
     try:

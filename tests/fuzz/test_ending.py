@@ -190,7 +190,9 @@ def a_wait_between_look_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("mistake", "problem"), MISTAKES)
-def test_mistake_is_found(mistake: Mistake, problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_planted_mistake_is_found(
+    mistake: Mistake, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     @settings(
         max_examples=5000,
         derandomize=True,

@@ -55,7 +55,7 @@ def made(make: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
 )
 @example({"endpoint": "https://x", "project_id": "p", "headers": {"X": 5}})
 @example({"endpoint": 5, "project_id": "p"})
-def test_clients(arguments: dict[str, Any]) -> None:
+def test_any_client_arguments_work_or_are_refused(arguments: dict[str, Any]) -> None:
     for kind in (dcs_sessions.Client, dcs_sessions.AsyncClient):
         client = made(kind, **{"auth": TokenAuth("t"), **arguments})
         if client is not None:
@@ -66,7 +66,7 @@ def test_clients(arguments: dict[str, Any]) -> None:
 
 
 @given(ANYTHING, ANYTHING, ANYTHING)
-def test_credentials(a: object, b: object, c: object) -> None:
+def test_any_credentials_work_or_are_refused(a: object, b: object, c: object) -> None:
     assert "canary" not in repr(made(TokenAuth, a))
     made(AkSkAuth, a, b, c)
 
@@ -74,7 +74,9 @@ def test_credentials(a: object, b: object, c: object) -> None:
 @given(ANYTHING, ANYTHING, ANYTHING, ANYTHING)
 @example(3, math.nan, 1, 1)
 @example("3", 0.1, 1, 1)
-def test_retries(attempts: object, initial: object, most: object, jitter: object) -> None:
+def test_any_retry_policy_works_or_is_refused(
+    attempts: object, initial: object, most: object, jitter: object
+) -> None:
     retry = made(Retry, attempts=attempts, wait_initial=initial, wait_max=most, wait_jitter=jitter)
     if retry is not None:
         assert retry.attempts >= 1
@@ -86,7 +88,7 @@ PARTS = NAMES | st.builds("{}={}".format, NAMES, NUMBERS | TEXTS) | TEXTS
 
 
 @given(st.lists(PARTS, max_size=4))
-def test_faults(parts: list[str]) -> None:
+def test_any_fault_works_or_is_refused(parts: list[str]) -> None:
     try:
         fault = Fault.parse(",".join(parts))
     except ValueError:

@@ -43,7 +43,7 @@ def meet(client: AnyClient, expected: Outcome, *, kill: bool) -> float:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("kill", [False, True], ids=["read", "kill"])
-def test_fault(
+def test_each_fault_ends_as_documented(
     both: Both,
     server: ScriptedServer,
     fault: Fault,
@@ -66,7 +66,9 @@ def test_fault(
 
 
 @pytest.mark.parametrize("kill", [False, True], ids=["read", "kill"])
-def test_reset_before_the_request(both: Both, server: ScriptedServer, kill: bool) -> None:
+def test_reset_before_the_request_is_retried(
+    both: Both, server: ScriptedServer, kill: bool
+) -> None:
     server.steps, server.unread = [reset_after(0)], True
     client = both(endpoint=server.endpoint, retry=FAST)
     meet(client, dcs_sessions.ApiConnectionError, kill=kill)
@@ -84,7 +86,7 @@ def test_reset_in_the_middle_of_a_long_request(both: Both, server: ScriptedServe
     assert len(server.received) == 1
 
 
-def test_documentation_shows_the_same() -> None:
+def test_documentation_lists_the_tested_faults() -> None:
     def cell(outcome: Outcome, tries: int) -> str:
         what = "succeeds" if outcome is None else f"`{outcome.__name__}`"
         return f"{what}, {tries} {'try' if tries == 1 else 'tries'}"
@@ -141,7 +143,7 @@ def trusting(ca: trustme.CA) -> ssl.SSLContext:
 
 
 @pytest.mark.parametrize("make", [expired, wrong_host, unknown_issuer, old_protocol])
-def test_tls_that_cannot_be_trusted(
+def test_untrusted_tls_is_refused(
     both: Both, ca: trustme.CA, make: Callable[[trustme.CA], ssl.SSLContext]
 ) -> None:
     with ScriptedServer([answer(200, OK)], tls=make(ca)) as server:
@@ -152,7 +154,7 @@ def test_tls_that_cannot_be_trusted(
         assert server.received == []
 
 
-def test_tls_that_can_be_trusted(both: Both, ca: trustme.CA, tmp_path: Path) -> None:
+def test_trusted_tls_is_accepted(both: Both, ca: trustme.CA, tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     ca.cert_pem.write_to_path(str(bundle))
     with ScriptedServer([answer(200, OK)], tls=good(ca)) as server:
@@ -162,19 +164,19 @@ def test_tls_that_can_be_trusted(both: Both, ca: trustme.CA, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("path", ["/no/such/file", __file__])
-def test_file_without_certificates(both: Both, path: str) -> None:
+def test_file_without_certificates_is_refused(both: Both, path: str) -> None:
     with pytest.raises(dcs_sessions.ConfigurationError, match=f"verify: {path}: "):
         both(endpoint="https://dcs.invalid", verify=path)
 
 
-def test_proxy_that_refuses(both: Both) -> None:
+def test_refusing_proxy_is_reported(both: Both) -> None:
     client = both(endpoint="https://dcs.invalid", proxy="http://127.0.0.1:1", retry=FAST)
     with pytest.raises(dcs_sessions.ApiConnectionError) as caught:
         client.kill_sessions("i", "n", ["1.2.3.4:5"])
     assert not caught.value.may_have_arrived
 
 
-def test_proxy_that_says_no(both: Both, server: ScriptedServer) -> None:
+def test_proxy_status_is_reported(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(403, b"not you")]
     client = both(endpoint="https://dcs.invalid", proxy=server.endpoint, retry=None)
     with pytest.raises(dcs_sessions.ApiConnectionError) as caught:
@@ -184,7 +186,7 @@ def test_proxy_that_says_no(both: Both, server: ScriptedServer) -> None:
     assert "a-token" not in repr(server.received)
 
 
-def test_environment_names_the_proxy(
+def test_proxy_of_the_environment_is_used(
     both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.steps = [answer(200, OK)]

@@ -68,7 +68,7 @@ def client_of(dcs: Emulator) -> Client:
     return Client(endpoint=dcs.endpoint, project_id=dcs.project_id, auth=TokenAuth(dcs.token))
 
 
-def test_many_connections(dcs: Emulator) -> None:
+def test_ten_thousand_connections_are_listed_and_half_are_ended(dcs: Emulator) -> None:
     with connections(dcs.redis_urls[0], CONNECTIONS) as made, client_of(dcs) as client:
         started = time.monotonic()
         result = client.query_sessions(dcs.instance_id)
@@ -95,7 +95,7 @@ def test_many_connections(dcs: Emulator) -> None:
     print(f"{CONNECTIONS} connections queried and read in {took:.2f} s")
 
 
-def test_many_clients_at_once(dcs: Emulator) -> None:
+def test_many_clients_query_at_once(dcs: Emulator) -> None:
     times: list[float] = []
 
     async def work(client: AsyncClient, until: float) -> None:
@@ -188,7 +188,7 @@ def resident(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_memory_stays_the_same(tmp_path: Path) -> None:
+def test_memory_does_not_grow(tmp_path: Path) -> None:
     """In a process of its own, so that only the emulator's memory counts."""
     import json
     import subprocess

@@ -53,7 +53,9 @@ def window(listed: str | None, victim: Victim) -> float:
 
 
 @pytest.mark.parametrize("latency", [0.0, 0.05], ids=["loopback", "50 ms a call"])
-def test_window_between_look_and_end(latency: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_between_query_and_kill_is_measured(
+    latency: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     looks: list[str | None] = []
     look = Ending._look
 

@@ -89,7 +89,7 @@ def commands(dcs: Emulator) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("who", AS)
-def test_commands(who: str, guarded: Emulator, tmp_path: Path) -> None:
+def test_no_command_shows_a_secret(who: str, guarded: Emulator, tmp_path: Path) -> None:
     cli = Cli(
         tmp_path,
         DCS_SESSIONS_ENDPOINT=guarded.endpoint,
@@ -124,7 +124,7 @@ def test_commands(who: str, guarded: Emulator, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_emulator(valkey: str, tmp_path: Path) -> None:
+def test_emulator_shows_no_secret(valkey: str, tmp_path: Path) -> None:
     logins = tmp_path / "logins.json"
     logins.write_text(json.dumps(LOGINS))
     logins.chmod(0o600)

@@ -43,7 +43,7 @@ def _comparable(query: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
 
 
 @given(_METHOD, _PATH, _QUERY.map(_comparable), _HEADERS, st.binary(max_size=40) | st.none())
-def test_same_authorization(
+def test_authorization_equals_that_of_the_vendor(
     method: str,
     path: str,
     query: list[tuple[str, Any]],
@@ -109,7 +109,7 @@ def test_plus_on_the_wire_is_a_space() -> None:
     ) == _signing.sign("GET", "/v2/p?name=a%20b", headers, b"", access_key="a", secret_key="s")
 
 
-def test_date_is_needed() -> None:
+def test_date_is_required() -> None:
     with pytest.raises(ValueError, match="X-Sdk-Date"):
         _signing.sign("GET", "/", [("Host", "h")], b"", access_key="a", secret_key="s")
 

@@ -53,7 +53,7 @@ def test_vector_is_what_the_signer_of_the_vendor_writes(vector: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("vector", _VECTORS, ids=lambda vector: vector["name"])
-def test_vector(vector: dict[str, Any]) -> None:
+def test_signer_reproduces_each_vector(vector: dict[str, Any]) -> None:
     given, expected = vector["input"], vector["expected"]
     body = (given["body"] or "").encode()
     target = expected["request_target"]
