@@ -119,6 +119,9 @@ def make(spec: Path, output: Path) -> None:
         )
     hide_secrets(output / "client.py")
     (output / "py.typed").touch()
+    # For `dcs-sessions spec --format json`, which has no library for YAML.
+    text = json.dumps(load(spec), indent=2, ensure_ascii=False) + "\n"
+    (output / "openapi.json").write_text(text, encoding="utf-8", newline="\n")
     (output / PROVENANCE).write_text(provenance(spec), encoding="utf-8", newline="\n")
 
 

@@ -23,8 +23,11 @@ def lowest() -> Iterator[str]:
     """One line for each package."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     of_users: set[str] = set()
-    for line in [*project["dependencies"], *project["optional-dependencies"]["emulator"]]:
+    extras = project["optional-dependencies"].values()
+    for line in [*project["dependencies"], *(line for extra in extras for line in extra)]:
         requirement = Requirement(line)
+        if requirement.name == project["name"]:
+            continue  # an extra that includes another one
         (version,) = (each.version for each in requirement.specifier if each.operator == ">=")
         of_users |= needed(requirement)
         yield f"{requirement.name}=={version}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import functools
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final, ParamSpec, TypeVar, cast
@@ -399,6 +398,8 @@ def _clock_advice(date: str | None) -> str | None:
 
 def _timestamp(date: str | None) -> float | None:
     """Read a date of HTTP as seconds since 1970; None when it is none."""
+    import email.utils  # it takes a while, and no answer may have a date
+
     try:
         return None if date is None else email.utils.parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError, TypeError):

@@ -25,14 +25,6 @@ from dcs_sessions._errors import (
 )
 from dcs_sessions._results import Response
 from dcs_sessions_api import models
-from dcs_sessions_api.api.jobs import show_job_info
-from dcs_sessions_api.api.nodes import show_nodes_information
-from dcs_sessions_api.api.sessions import (
-    hang_up_clients,
-    hang_up_kill_all_clients,
-    list_clients,
-    scan_clients,
-)
 from dcs_sessions_api.types import UNSET
 
 if TYPE_CHECKING:
@@ -81,10 +73,15 @@ class Call(Generic[T]):
         return Response(self.read(reply), reply.status, reply.headers, reply.request_id, reply.body)
 
 
+# Operations are imported when they are called: no program calls all of them.
+
+
 def scan_sessions(
     project_id: str, instance_id: str, node_id: str, *, clean_cache: bool = False
 ) -> Call[models.ScanStarted]:
     """Build ScanClients."""
+    from dcs_sessions_api.api.sessions import scan_clients
+
     _check_id("node_id", node_id)
     body = models.ScanRequest(node_id=node_id, clean_cache=_flag("clean_cache", clean_cache))
     kwargs = scan_clients._get_kwargs(*_instance(project_id, instance_id), body=body)
@@ -103,6 +100,8 @@ def list_sessions(
     order: str | None = None,
 ) -> Call[models.SessionPage]:
     """Build ListClients."""
+    from dcs_sessions_api.api.sessions import list_clients
+
     _check_id("node_id", node_id)
     _check_range("offset", offset, 0, 2**31 - 1)
     _check_range("limit", limit, 1, 1000)
@@ -124,6 +123,8 @@ def kill_sessions(
     project_id: str, instance_id: str, node_id: str, addresses: Iterable[str]
 ) -> Call[None]:
     """Build HangUpClients."""
+    from dcs_sessions_api.api.sessions import hang_up_clients
+
     _check_id("node_id", node_id)
     named = checked_ids("addresses", addresses)
     if not named:
@@ -137,6 +138,8 @@ def kill_all_sessions(
     project_id: str, instance_id: str, node_id: str | None = None, *, all_nodes: bool = False
 ) -> Call[models.KillAllStarted]:
     """Build HangUpKillAllClients."""
+    from dcs_sessions_api.api.sessions import hang_up_kill_all_clients
+
     if (node_id is None) != _flag("all_nodes", all_nodes):
         raise InvalidArgumentError(
             "pass either node_id, or all_nodes=True to end the sessions of the whole instance"
@@ -154,6 +157,8 @@ def kill_all_sessions(
 
 def get_job(project_id: str, job_id: str) -> Call[models.Job]:
     """Build ShowJobInfo."""
+    from dcs_sessions_api.api.jobs import show_job_info
+
     _check_id("project_id", project_id)
     _check_id("job_id", job_id)
     return _call(
@@ -163,11 +168,10 @@ def get_job(project_id: str, job_id: str) -> Call[models.Job]:
 
 def list_nodes(project_id: str, instance_id: str) -> Call[models.NodeList]:
     """Build ShowNodesInformation."""
+    from dcs_sessions_api.api.nodes import show_nodes_information
+
     kwargs = show_nodes_information._get_kwargs(*_instance(project_id, instance_id))
     return _call("ShowNodesInformation", project_id, kwargs, _read_node_list)
-
-
-# The operations of instances are imported when called, since most programs do not use them.
 
 
 def list_instances(

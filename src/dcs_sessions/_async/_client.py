@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
 
 import attrs
 
-from dcs_sessions import _credentials, _endpoints
+from dcs_sessions import _endpoints
 from dcs_sessions._async import _query
 from dcs_sessions._async._ending import AsyncEnding
 from dcs_sessions._async._raw import AsyncRawClient
@@ -38,10 +38,8 @@ from dcs_sessions._options import (
     checked_seconds,
 )
 from dcs_sessions._results import NodeSessions, QueryResult, nodes_with_sessions
-from dcs_sessions._transports._aiohttp import AsyncTransport
-from dcs_sessions._transports._exchange import TransportConfig
+from dcs_sessions._transports._exchange import TransportConfig, checked_trust
 from dcs_sessions._transports._tasks import AsyncSideBySide
-from dcs_sessions._transports._tls import trust
 
 if TYPE_CHECKING:
     import os
@@ -140,9 +138,7 @@ class AsyncClient:
         elif region is None and project_id is None:
             msg = "give project_id=, or region= to look it up"
             raise ConfigurationError(msg)
-        config = TransportConfig(
-            verify if isinstance(verify, bool) else trust(verify), proxy, max_connections
-        )
+        config = TransportConfig(checked_trust(verify), proxy, max_connections)
         options = Options(
             origin=_endpoints.checked_origin("endpoint", endpoint, allow_http=allow_http),
             identity_origin=_endpoints.identity_origin(region, allow_http=allow_http),
@@ -154,6 +150,9 @@ class AsyncClient:
             headers=checked_headers(headers or {}),
             concurrency=checked_concurrency(concurrency, max_connections),
         )
+        # What it imports takes longer than all else.
+        from dcs_sessions._transports._aiohttp import AsyncTransport
+
         self._sender = AsyncSender(options, AsyncTransport(config))
 
     @classmethod
@@ -184,6 +183,8 @@ class AsyncClient:
         Raises:
             ConfigurationError: Something is missing or does not fit together.
         """
+        from dcs_sessions import _credentials  # it imports httpx
+
         found = _credentials.find_credentials()
         return cls(
             endpoint=endpoint or _credentials.env("DCS_SESSIONS_ENDPOINT"),

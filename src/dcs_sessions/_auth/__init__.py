@@ -1,6 +1,6 @@
 """Credentials: one module for each kind."""
 
-from dcs_sessions._auth._base import Auth, Flow, advance
+from dcs_sessions._auth._base import Auth
 from dcs_sessions._auth._keys import AkSkAuth
 from dcs_sessions._auth._password import PasswordAuth
 from dcs_sessions._auth._server import EcsMetadataAuth
@@ -10,8 +10,6 @@ __all__ = [
     "AkSkAuth",
     "Auth",
     "EcsMetadataAuth",
-    "Flow",
     "PasswordAuth",
     "TokenAuth",
-    "advance",
 ]

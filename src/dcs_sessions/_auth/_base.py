@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from dcs_sessions._errors import (
-    ApiConnectionError,
     ConfigurationError,
     error_from,
-    without_frames,
 )
-from dcs_sessions._renewal import Step
 from dcs_sessions._transports._httpx_auth import HttpxAuth
 from dcs_sessions._wire import Reply, Request
 
 if TYPE_CHECKING:
-    from dcs_sessions._wire import Scope
+    from collections.abc import Generator
 
-Flow = Generator[Request | Step, Any, None]
+    from dcs_sessions._flow import Flow
+    from dcs_sessions._renewal import Step
+    from dcs_sessions._wire import Scope
 
 
 class Auth(HttpxAuth):
@@ -48,15 +46,6 @@ class Auth(HttpxAuth):
         """
         return None
         yield
-
-
-@without_frames
-def advance(flow: Flow, news: Reply | ApiConnectionError | None) -> Request | Step | None:
-    """Send a flow the reply to its request; return what it yields next, or None at its end."""
-    try:
-        return flow.throw(news) if isinstance(news, ApiConnectionError) else flow.send(news)
-    except StopIteration:
-        return None
 
 
 def identity_request(

@@ -14,7 +14,7 @@ from dcs_sessions._auth._base import Auth, checked
 from dcs_sessions._errors import ConfigurationError, without_frames
 
 if TYPE_CHECKING:
-    from dcs_sessions._auth._base import Flow
+    from dcs_sessions._flow import Flow
     from dcs_sessions._renewal import Renewed
     from dcs_sessions._wire import Request, Scope
 

@@ -13,7 +13,7 @@ from dcs_sessions._renewal import Renewed
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
-    from dcs_sessions._auth._base import Flow
+    from dcs_sessions._flow import Flow
     from dcs_sessions._renewal import Step, Tools
     from dcs_sessions._wire import Reply, Request, Scope
 

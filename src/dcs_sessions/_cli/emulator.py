@@ -165,9 +165,7 @@ def emulator(
     try:
         from dcs_sessions.emulator import Emulator, EmulatorError, Fault
     except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"{error.name} is missing: pip install 'dcs-sessions[emulator]'"
-        ) from None
+        raise click.ClickException(str(error)) from None
 
     # From here on, everything that has been started is stopped as well.
     stop = threading.Event()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
 
 import attrs
 
-from dcs_sessions import _credentials, _endpoints
+from dcs_sessions import _endpoints
 from dcs_sessions._deadline import Deadline
 from dcs_sessions._defaults import CALL_SECONDS, MAX_CONNECTIONS, WAIT_SECONDS
 from dcs_sessions._errors import (
@@ -39,10 +39,8 @@ from dcs_sessions._sync import _query
 from dcs_sessions._sync._ending import Ending
 from dcs_sessions._sync._raw import RawClient
 from dcs_sessions._sync._sending import Sender
-from dcs_sessions._transports._exchange import TransportConfig
-from dcs_sessions._transports._h11 import SyncTransport
+from dcs_sessions._transports._exchange import TransportConfig, checked_trust
 from dcs_sessions._transports._threads import SideBySide
-from dcs_sessions._transports._tls import trust
 
 if TYPE_CHECKING:
     import os
@@ -141,9 +139,7 @@ class Client:
         elif region is None and project_id is None:
             msg = "give project_id=, or region= to look it up"
             raise ConfigurationError(msg)
-        config = TransportConfig(
-            verify if isinstance(verify, bool) else trust(verify), proxy, max_connections
-        )
+        config = TransportConfig(checked_trust(verify), proxy, max_connections)
         options = Options(
             origin=_endpoints.checked_origin("endpoint", endpoint, allow_http=allow_http),
             identity_origin=_endpoints.identity_origin(region, allow_http=allow_http),
@@ -155,6 +151,9 @@ class Client:
             headers=checked_headers(headers or {}),
             concurrency=checked_concurrency(concurrency, max_connections),
         )
+        # What it imports takes longer than all else.
+        from dcs_sessions._transports._h11 import SyncTransport
+
         self._sender = Sender(options, SyncTransport(config))
 
     @classmethod
@@ -185,6 +184,8 @@ class Client:
         Raises:
             ConfigurationError: Something is missing or does not fit together.
         """
+        from dcs_sessions import _credentials  # it imports httpx
+
         found = _credentials.find_credentials()
         return cls(
             endpoint=endpoint or _credentials.env("DCS_SESSIONS_ENDPOINT"),

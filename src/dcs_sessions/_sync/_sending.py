@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final, NoReturn, Self, TypeVar
 import attrs
 
 from dcs_sessions import _contract, _operations
-from dcs_sessions._auth import advance
 from dcs_sessions._deadline import Deadline
 from dcs_sessions._errors import (
     ApiConnectionError,
@@ -27,6 +26,7 @@ from dcs_sessions._errors import (
     ThrottledError,
     bare,
 )
+from dcs_sessions._flow import advance
 from dcs_sessions._options import Options, checked_headers, checked_seconds
 from dcs_sessions._retry import Pace, seconds_until_retry
 from dcs_sessions._tracing import span

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import urllib.parse
-import urllib.request
 from typing import TYPE_CHECKING
 
 from dcs_sessions._errors import ConfigurationError, without_frames
@@ -48,6 +47,8 @@ def proxy_for(origin: str) -> str | None:
     Raises:
         ConfigurationError: It is no proxy that can be used. The message names the variable.
     """
+    import urllib.request  # it takes a while, and not every client sends something
+
     scheme, _, host = origin.partition("://")
     # With the names in lower case, and without HTTP_PROXY under CGI, where anybody could set it.
     proxies = urllib.request.getproxies()

@@ -61,6 +61,17 @@ class TransportConfig:
     max_connections: int = attrs.field(default=MAX_CONNECTIONS, validator=_check_max_connections)
 
 
+def checked_trust(
+    verify: bool | str | os.PathLike[str] | ssl.SSLContext,
+) -> bool | ssl.SSLContext:
+    """Return what to trust. Certificates are read at once if the caller names them."""
+    if isinstance(verify, bool):
+        return verify
+    from dcs_sessions._transports._tls import trust
+
+    return trust(verify)
+
+
 def decode_body(request: Request, encoding: str | None, raw: bytes) -> bytes:
     """Undo the content encoding, within `MAX_BODY_BYTES`."""
     if encoding is None or encoding.lower() == "identity" or not raw:

@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 from typing import cast
 
-import httpx
+import certifi
 
 from dcs_sessions._errors import ConfigurationError
 
@@ -34,8 +34,12 @@ def trust(verify: object) -> ssl.SSLContext:
             path = os.environ.get(name)
             if path:
                 return _read(name, path)
-    if isinstance(verify, bool):
-        return httpx.create_ssl_context(verify=verify, trust_env=False)
+        return ssl.create_default_context(cafile=certifi.where())
+    if verify is False:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
     if not isinstance(verify, str | os.PathLike):
         msg = f"verify: {verify!r} is none of True, False, the path of a file, and an SSL context"
         raise ConfigurationError(msg)

@@ -8,28 +8,35 @@ the constants of this package, unless others are given. It needs ``pip install
 'dcs-sessions[emulator]'``.
 """
 
-from dcs_sessions.emulator._auth import Credentials
-from dcs_sessions.emulator._constants import (
-    ACCESS_KEY,
-    EXPIRED_TOKEN,
-    INSTANCE_ID,
-    INSTANCE_NAME,
-    NOACCESS_TOKEN,
-    OTHER_PROJECT_ID,
-    OTHER_PROJECT_TOKEN,
-    PROJECT_ID,
-    READONLY_TOKEN,
-    SECRET_KEY,
-    SECURITY_TOKEN,
-    TEMPORARY_ACCESS_KEY,
-    TEMPORARY_SECRET_KEY,
-    TOKEN,
-    instance_id,
-    node_id,
-)
-from dcs_sessions.emulator._faults import Fault
-from dcs_sessions.emulator._instances import Instance
-from dcs_sessions.emulator._server import Emulator, EmulatorError
+try:
+    from dcs_sessions.emulator._auth import Credentials
+    from dcs_sessions.emulator._constants import (
+        ACCESS_KEY,
+        EXPIRED_TOKEN,
+        INSTANCE_ID,
+        INSTANCE_NAME,
+        NOACCESS_TOKEN,
+        OTHER_PROJECT_ID,
+        OTHER_PROJECT_TOKEN,
+        PROJECT_ID,
+        READONLY_TOKEN,
+        SECRET_KEY,
+        SECURITY_TOKEN,
+        TEMPORARY_ACCESS_KEY,
+        TEMPORARY_SECRET_KEY,
+        TOKEN,
+        instance_id,
+        node_id,
+    )
+    from dcs_sessions.emulator._faults import Fault
+    from dcs_sessions.emulator._instances import Instance
+    from dcs_sessions.emulator._server import Emulator, EmulatorError
+except ModuleNotFoundError as error:
+    if str(error.name).startswith("dcs_sessions"):
+        raise
+    raise ModuleNotFoundError(
+        f'{error.name} is missing: pip install "dcs-sessions[emulator]"', name=error.name
+    ) from None
 
 __all__ = [
     "ACCESS_KEY",

@@ -32,7 +32,6 @@ async def answer(request: Request) -> Response:
     if request.method not in ("GET", "HEAD"):
         raise ApiError("DCS.5001", headers={"Allow": "GET, HEAD"})
     text, media_type = PATHS[request.url.path]
-    # To make JSON of it takes as long as many requests.
     content = (await asyncio.to_thread(text)).encode()
     etag = f'"{hashlib.sha256(content).hexdigest()}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
