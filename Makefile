@@ -204,6 +204,7 @@ vendor: $(VENV)/.ready ## Compare openapi.yaml with the newest SDK of the vendor
 
 .PHONY: mutants
 mutants: $(VENV)/.ready ## Plant faults in the contract and the emulator: the tests find all
+	PYTHONPATH=.:tests $(BIN)/python -m mutants.document
 	PYTHONPATH=.:tests $(BIN)/python -m mutants.run
 
 # mutmut goes on where it was interrupted. OPTIONS="--sample 200" judges some of them.

@@ -349,14 +349,50 @@ def described(api: Node, value: Node, schema: Node) -> None:
 
 
 @check
-def every_scalar_has_an_example(api: Node) -> None:
-    """Each field of an answer shows a value, so that mocks have one."""
-    for name, schema in api["components"]["schemas"].items():
-        for field, definition in schema["properties"].items():
-            types = definition.get("type", "any")
-            if "$ref" in definition or types in ("array", "object") or "default" in definition:
-                continue
-            assert definition["examples"], f"{name}.{field}"
+def every_value_has_an_example(api: Node) -> None:
+    """Each value shows one example, or two forms if the vendor has two; a default is enough."""
+    for where, schema in schemas(api):
+        place = where.removeprefix("/").replace("/", ".")
+        kind = schema.get("type", "any")
+        named = schema.keys() & {"$ref", "const"} or where.endswith(("/if", "/else"))
+        if named or kind in ("object", "array"):
+            assert "examples" not in schema, where
+        elif schema.get("default", None) is None or "examples" in schema:
+            forms = 2 if place in FACTS["two_forms"] else 1
+            assert len({repr(example) for example in schema["examples"]}) == forms, where
+            assert len(schema["examples"]) == forms, where
+
+
+@check
+def only_requests_have_defaults(api: Node) -> None:
+    """What an answer leaves out is not there."""
+    for where, schema in schemas(api):
+        sent = where.split("/")[2:3] and where.split("/")[2] in SENT and "/if" not in where
+        if "default" in schema:
+            assert sent or "/parameters/" in where, where
+
+
+@check
+def examples_of_fields_are_those_of_bodies(api: Node) -> None:
+    """The first example of a field is shown in a whole body too, if the field is shown at all."""
+    lines = definitions.ours(api)
+    shown: dict[str, list[Any]] = {}
+    for where, line in lines.items():
+        name = _shared(where)
+        shown[name] = definitions.union(shown.get(name, []), line.get("shown", []))
+    for where, line in lines.items():
+        values = shown[_shared(where)]
+        own = [value for value in line.get("examples", []) if value is not None]
+        if " answer " in where and values and own:
+            assert definitions.has(values, own[0]), where
+
+
+def _shared(where: str) -> str:
+    """The name of a line, or the one that errors or instances of several operations share."""
+    where = re.sub(r"^\w+ answer [45]\d\d", "error", where)
+    return re.sub(
+        r"^(ListInstances answer 200\.instances\[\]|ShowInstance answer 200)", "one", where
+    )
 
 
 NUMBERS = {"one": 1, "two": 2, "three": 3}
@@ -416,6 +452,8 @@ def _fits(where: str, item: Node) -> None:
         low, high = map(int, item["value_range"].split("-"))
         assert low <= int(item["default_value"]) <= high, where
         assert low <= int(item["param_value"]) <= high, where
+    names = [dimension["name"] for dimension in item.get("dimensions", [])]
+    assert len(names) == len(set(names)), where
     for dimension in item.get("dimensions", []):
         ids = {"dcs_cluster_redis_node": item["logical_node_id"]}
         assert dimension["value"] == ids.get(dimension["name"], dimension["value"]), where
@@ -446,42 +484,31 @@ def error_examples_are_those_of_the_list(api: Node) -> None:
     assert len({body["error_code"] for _, body in bodies}) >= 10
     for status, body in bodies:
         code = body["error_code"]
-        known, message = FACTS["codes"][code]
-        assert status == known, code
-        _fills(message, body["error_msg"])
+        assert (status, body["error_msg"]) == _listed(code), code
         assert body.get("error_ext_msg") is None, code
-        assert ("request_id" in body) == code.startswith("APIGW."), code
+        gateway = {"request_id": FACTS["request_ids"][0]} if code.startswith("APIGW.") else {}
+        assert {k: v for k, v in body.items() if k == "request_id"} == gateway, code
     for name in ("ErrorBody", "GatewayError"):
         fields = spec.at(api, f"components.schemas.{name}.properties")
         (code,), (message,) = fields["error_code"]["examples"], fields["error_msg"]["examples"]
-        _fills(FACTS["codes"][code][1], message)
-    ids = {body["request_id"] for _, body in bodies if "request_id" in body}
-    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in ids)
-    shown = [message["error_msg"] for _, message in bodies if message["error_code"] == "APIGW.0301"]
-    assert set(shown) == {"Incorrect IAM authentication information: verify aksk signature fail"}
+        assert message == _listed(code)[1], name
+        assert fields["request_id"]["examples"] == FACTS["request_ids"][:1], name
+    header = api["components"]["headers"]["RequestId"]["schema"]
+    assert header["examples"] == FACTS["request_ids"][1:]
+    assert spec.at(api, "components.schemas.ErrorBody.properties.error_ext_msg.examples") == [None]
 
 
-def _fills(pattern: str, message: str) -> None:
-    """Fail unless a message is a pattern of the list with its braces filled in, or as they are."""
-    text = re.sub(r"\\\{\d?\\\}", r"(?:\\S.*|\\{\\d?\\})", re.escape(pattern))
-    assert re.fullmatch(text, message), message
-
-
-@check
-def permission_that_is_refused_exists(api: Node) -> None:
-    """The example of 403 names a permission that an operation needs."""
-    known = {operation["permission"] for operation in FACTS["operations"].values()}
-    for example in spec.at(api, "components.responses.AccessDenied.content.application/json")[
-        "examples"
-    ].values():
-        assert set(re.findall(r"dcs:\S+", example["value"]["error_msg"])) <= known - {None}
+def _listed(code: str) -> tuple[int, str]:
+    """The status and the message of a code, with what the examples fill in."""
+    status, message, *filling = FACTS["codes"][code]
+    return status, re.sub(r"{0?}", filling[0], message) if filling else message
 
 
 @check
 def emulator_has_these_errors(api: Node) -> None:
     """The emulator's table has the same statuses and messages."""
     assert api
-    for code, (status, message) in FACTS["codes"].items():
+    for code, (status, message, *_) in FACTS["codes"].items():
         if code in _errors._TABLE:
             known, text = _errors._TABLE[code]
             assert known == status, code

@@ -123,7 +123,7 @@ def _message(api: Node, found: _Lines, where: str, message: Node, *, sent: bool 
         assert kind == "application/json", f"{where}: {kind}"
         _schema(api, found, where, media["schema"], sent=sent)
         for example in media.get("examples", {}).values():
-            found.example(where, example["value"])
+            found.example(where, example["value"], kind="shown")
 
 
 def _schema(api: Node, found: _Lines, where: str, schema: Node, *, sent: bool) -> None:
@@ -214,8 +214,8 @@ def compare(vendor: Lines, contract: Lines) -> Iterator[Difference]:
     """Compare the lines of both, every keyword.
 
     An example value of the contract has to be one that the vendor has for that field, and those
-    of the vendor's examples of whole messages have to be in the contract. The examples of errors
-    follow the list of error codes instead.
+    that the vendor shows in whole messages have to be shown there. The examples of errors follow
+    the list of error codes instead.
     """
     paths: dict[str, list[Any]] = {}
     for where, line in vendor.items():
@@ -224,16 +224,15 @@ def compare(vendor: Lines, contract: Lines) -> Iterator[Difference]:
             paths[name] = union(paths.get(name, []), line.get("examples", []))
     for where in sorted(vendor.keys() | contract.keys()):
         left, right = dict(vendor.get(where, {})), dict(contract.get(where, {}))
-        known, shown = left.pop("examples", []), left.pop("shown", [])
-        values = right.pop("examples", [])
+        known, theirs = left.pop("examples", []), left.pop("shown", [])
+        values, shown = right.pop("examples", []), right.pop("shown", [])
         if right.get("in") == "path":
             known = paths.get(where.split()[1], [])
-        extra = [v for v in values if not has(union(known, shown), v)]
-        if extra and not re.search(r" answer [45]\d\d\.", where):
-            right["examples"] = extra
-        missing = [v for v in shown if not has(values, v)]
-        if missing:
-            left["examples"] = missing
+        if not re.search(r" answer [45]\d\d\.", where):
+            right |= _extra("examples", values, union(known, theirs))
+            # Without an example of the vendor, all values are the contract's own.
+            right |= _extra("shown", shown, union(known, theirs) if theirs else [])
+        left |= _extra("shown", theirs, shown)
         differing = [
             keyword
             for keyword in sorted(left.keys() | right.keys())
@@ -247,17 +246,20 @@ def compare(vendor: Lines, contract: Lines) -> Iterator[Difference]:
             )
 
 
+def _extra(kind: str, values: list[Any], known: list[Any]) -> dict[str, list[Any]]:
+    extra = [value for value in values if not has(known, value)]
+    return {kind: extra} if extra else {}
+
+
 def unexplained(differences: list[Difference], reasons: list[dict[str, Any]]) -> list[str]:
     """The differences without a reason, and the reasons without a difference."""
     counts = [0] * len(reasons)
+    sides = [(repr(reason["vendor"]), repr(reason["ours"])) for reason in reasons]
     amiss = []
     for difference in differences:
+        both = (repr(difference.vendor), repr(difference.ours))
         for position, reason in enumerate(reasons):
-            if (
-                re.fullmatch(reason["where"], difference.where)
-                and repr(reason["vendor"]) == repr(difference.vendor)
-                and repr(reason["ours"]) == repr(difference.ours)
-            ):
+            if sides[position] == both and re.fullmatch(reason["where"], difference.where):
                 counts[position] += 1
                 break
         else:

@@ -1,6 +1,7 @@
 """Faults and harmless changes of the contract, from mutants.yaml beside this file.
 
-Used by the test of `make breaking` and by `make mutants`.
+For the test of `make breaking`, and for what `make contract` has to find. The faults that the tests
+have to find are made by tests/mutants/document.py.
 """
 
 from __future__ import annotations
