@@ -1,4 +1,4 @@
-"""What only a build can know of the package: its addresses, and a README that an index can show.
+"""Add the addresses of the project, and a README that an index can show, to the metadata.
 
 hatchling runs it, also for a wheel that is built from the sdist, so it imports nothing of the
 project.
@@ -14,7 +14,8 @@ from typing import Any
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 README = "README.md"
-CODE = re.compile(r"(^ *(?:```|~~~).*?^ *(?:```|~~~) *$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
+# Fenced and inline code.
+CODE = re.compile(r"(^ *(?:`{3}|~{3}).*?^ *(?:`{3}|~{3}) *$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 # A link or an image, the definition of one below, and those in HTML.
 TARGET = re.compile(
     r"""(?P<before>\]\(\s*<?|^ {0,3}\[[^\]\n]+\]:\s*<?|\b(?:href|src|srcset)=["'])"""
@@ -43,7 +44,7 @@ class MetadataHook(MetadataHookInterface):
 
 
 def addresses(project: dict[str, Any]) -> tuple[str, str]:
-    """Return where the source and the documentation are; empty if nobody has said so."""
+    """Return the addresses of the source and the documentation, empty by default."""
     table = project["tool"]["dcs-sessions"]
     return table["source"].rstrip("/"), table["documentation"].rstrip("/")
 
