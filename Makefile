@@ -150,7 +150,7 @@ release-files: build docs editions ## Collect what a release carries in build/re
 	cp $(EDITIONS)/* $(SITE)/api.html build/release/
 	$(PYTHON) -m venv --without-pip build/sbom
 	$(BIN)/python -m pip --python build/sbom install --quiet --constraint constraints.txt "$$(echo dist/*.whl)[emulator]"
-	$(BIN)/cyclonedx-py environment build/sbom --pyproject pyproject.toml --output-reproducible --of JSON -o build/release/sbom.cdx.json
+	$(BIN)/python -m tools.sbom build/sbom build/release/sbom.cdx.json
 	$(BIN)/python -m tools.editions --checksums build/release
 	$(BIN)/python -m tools.release notes > build/release/notes.md
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tools.spec import Node
 
 PAGE = spec.ROOT / "src" / "dcs_sessions" / "emulator" / "page.html"
+# Of what is bundled in the page, with all that its authors ask to be kept.
+LICENSES = PAGE.with_name("page.licenses.txt")
 SWAGGER_UI = spec.ROOT / "tools" / "node_modules" / "swagger-ui-dist"
 # What the forms are filled with: what every emulator has that was not told otherwise.
 VALUES = {
@@ -67,13 +69,30 @@ def local() -> Node:
     return api
 
 
+def bundled() -> dict[str, str]:
+    """Return `name`, `version` and `license` of the npm package that the page contains."""
+    package = json.loads((SWAGGER_UI / "package.json").read_text(encoding="utf-8"))
+    return {name: package[name] for name in ("name", "version", "license")}
+
+
+def licenses() -> str:
+    """Return the licences of what the page contains."""
+    package = bundled()
+    parts = [f"page.html contains {package['name']} {package['version']}, with these licences."]
+    for name in ("LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt"):
+        text = (SWAGGER_UI / name).read_text(encoding="utf-8").strip()
+        parts.append(f"{'=' * 80}\n{package['name']}/{name}\n{'=' * 80}\n\n{text}")
+    return "\n\n".join(parts) + "\n"
+
+
 def script(text: str) -> str:
     """A text that may stand in a script of a page."""
     return text.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
 def main() -> None:
-    """Write the page."""
+    """Write the page and its licences."""
+    LICENSES.write_text(licenses(), encoding="utf-8", newline="\n")
     page = TEMPLATE.format(
         style=(SWAGGER_UI / "swagger-ui.css").read_text(encoding="utf-8"),
         script=script((SWAGGER_UI / "swagger-ui-bundle.js").read_text(encoding="utf-8")),

@@ -127,6 +127,31 @@ def dead_links(wheel: Path) -> list[str]:
     return [each for each in targets if not re.match(r"https?://|mailto:|#user-content-", each)]
 
 
+def unlicensed(wheel: Path) -> list[str]:
+    """Return the files of a wheel that are not in git, and have no licence beside ours.
+
+    The licences of `x.html` are in `x.licenses.txt`.
+    """
+    tracked = set((breaking.git("ls-files") or "").splitlines())
+    ours = {name.partition("/")[2] for name in tracked if name.startswith(("src/", "generated/"))}
+    # What pyproject.toml puts there.
+    ours |= {"dcs_sessions/openapi.yaml", "dcs_sessions/signing-vectors.json"}
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        texts = {
+            name.partition(".dist-info/licenses/src/")[2]: archive.read(name).strip()
+            for name in names
+            if ".dist-info/licenses/src/" in name
+        }
+    return [
+        name
+        for name in names
+        if ".dist-info/" not in name
+        and name not in ours
+        and not texts.get(f"{name.rpartition('.')[0]}.licenses.txt")
+    ]
+
+
 def upload() -> int:
     """Upload the files of this version in dist/; the result is the exit code."""
     version = spec.load()["info"]["version"]
@@ -136,6 +161,9 @@ def upload() -> int:
         return 1
     if dead := [link for file in files if file.suffix == ".whl" for link in dead_links(file)]:
         print(f"Refused: links of the README are dead on an index: {dead}.", file=sys.stderr)
+        return 1
+    if without := [name for file in files if file.suffix == ".whl" for name in unlicensed(file)]:
+        print(f"Refused: the wheel has no licence of {without}.", file=sys.stderr)
         return 1
     # Verbose, for else twine does not show what the index says.
     options = ["--non-interactive", "--disable-progress-bar", "--verbose"]

@@ -22,6 +22,15 @@ from tools import release, spec
 VERSION = spec.load()["info"]["version"]
 PACKAGES = ("src/dcs_sessions", "generated/dcs_sessions_api")
 PAGE = "dcs_sessions/emulator/page.html"
+LICENSES = "src/dcs_sessions/emulator/page.licenses.txt"
+
+
+def make_page(clone: Clone) -> Path:
+    """Write what stands for the page, which takes the tools that need Node.js."""
+    page = clone.root / "src" / PAGE
+    page.touch()
+    (clone.root / LICENSES).write_text("Apache License")
+    return page
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +39,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("clone")
     output = tmp_path_factory.mktemp("dist")
     clone = Clone(root)
-    (root / "src" / PAGE).touch()
+    make_page(clone)
     clone.build(output)
     return output
 
@@ -61,7 +70,7 @@ def test_wheel_has_both_packages_and_nothing_else(built: Path) -> None:
         "dcs_sessions/openapi.yaml",
         "dcs_sessions/signing-vectors.json",
         *(f"{info}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt")),
-        f"{info}/licenses/LICENSE",
+        *(f"{info}/licenses/{name}" for name in ("LICENSE", LICENSES)),
     }
     assert {"dcs_sessions/py.typed", "dcs_sessions_api/py.typed"} <= names
     assert contract == spec.SPEC.read_bytes()
@@ -73,7 +82,7 @@ def test_sdist_has_what_the_wheel_is_made_of(built: Path) -> None:
     assert names == sources() | {
         "tests/data/signing-vectors.json",
         *("openapi.yaml", "LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml"),
-        "hatch_build.py",
+        *("hatch_build.py", LICENSES),
         *("PKG-INFO", ".gitignore"),  # hatchling's: what it is, and what it left out
     }
 
@@ -97,7 +106,7 @@ def test_metadata_is_of_a_version_that_the_publish_action_can_read(built: Path) 
 def test_metadata(built: Path) -> None:
     metadata = metadata_of(built)
     assert metadata["Version"] == VERSION
-    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["License-Expression"] == "Apache-2.0 AND BSD-3-Clause AND MIT"
     assert metadata["Requires-Python"] == ">=3.11"
     assert "emulator" in (metadata.get_all("Provides-Extra") or [])
 
@@ -112,7 +121,7 @@ def test_nothing_is_said_of_addresses_that_nobody_has_filled_in(built: Path) -> 
 def test_addresses_stand_in_one_place_and_lead_everywhere(clone: Clone, tmp_path: Path) -> None:
     clone.write_address("source", "https://forge.example/us/dcs/")
     clone.write_address("documentation", "https://docs.example/dcs")
-    (clone.root / "src" / PAGE).touch()
+    make_page(clone)
     clone.build(tmp_path / "dist")
     metadata = metadata_of(tmp_path / "dist")
     files = f"https://forge.example/us/dcs/blob/v{VERSION}"
@@ -132,9 +141,7 @@ def test_addresses_stand_in_one_place_and_lead_everywhere(clone: Clone, tmp_path
 
 
 def test_built_twice_it_is_the_same(built: Path, clone: Clone, tmp_path: Path) -> None:
-    page = clone.root / "src" / PAGE
-    page.touch()
-    page.chmod(0o600)
+    make_page(clone).chmod(0o600)
     clone.build(tmp_path / "again")
     first = {path.name: path.read_bytes() for path in built.iterdir()}
     again = {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()}

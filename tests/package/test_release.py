@@ -195,3 +195,16 @@ def test_upload_of_a_readme_with_a_dead_link_is_refused(ready: Clone) -> None:
     run = ready.python("-m", "tools.release", "upload")
     assert run.returncode == 1
     assert "Refused: links of the README are dead on an index: ['docs/index.md']." in run.stderr
+
+
+def test_upload_of_what_has_no_licence_is_refused(ready: Clone) -> None:
+    for name in ("page.html", "theirs.js"):
+        (ready.root / "src" / "dcs_sessions" / "emulator" / name).touch()
+    (ready.root / "src" / "dcs_sessions" / "emulator" / "page.licenses.txt").touch()
+    ready.build(ready.root / "dist")
+    run = ready.python("-m", "tools.release", "upload")
+    assert run.returncode == 1
+    assert run.stderr == (
+        "Refused: the wheel has no licence of "
+        "['dcs_sessions/emulator/page.html', 'dcs_sessions/emulator/theirs.js'].\n"
+    )
