@@ -115,7 +115,7 @@ def main() -> None:
 
 
 def wait_for_end(connection: valkey.Connection, gone: threading.Event) -> None:
-    """Say when the other side has closed a connection."""
+    """Return when the other side has closed a connection."""
     try:
         connection.read_response()
     except valkey.ConnectionError:

@@ -1,10 +1,10 @@
-"""Compare openapi.yaml with the last release: whom does it break, and does its version say so?
+"""Compare openapi.yaml with the last release: what does it break, and is its version high enough?
 
 The last release is the last tag `v*`, not counting one of the commit itself; before the first, it
 is the commit that brought the first operation. Most of the comparison is Redocly's. It overlooks
 changes of defaults, of the names of path parameters, of types and of servers, of the order of
-arguments, and fields that requests lose, so those are looked for here. What has to be found is in
-tests/contract/mutants.yaml.
+arguments, and fields that requests lose, so those are looked for here. The changes that must be
+found are in tests/contract/mutants.yaml.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class NoBaseError(Exception):
 
 
 class Break(NamedTuple):
-    """What breaks whom: the callers of an operation, or the readers of its answers."""
+    """A break: of the callers of an operation, or of the readers of its responses."""
 
     what: str
     who: str
@@ -45,7 +45,7 @@ class Break(NamedTuple):
 
 
 def breaks(base: Node, new: Node) -> list[Break]:
-    """What a change of the contract breaks."""
+    """The breaks of a change of the contract."""
     named = [*renamed(base, new), *reordered(base, new)]
     base, new = flat(base), flat(new)
     return sorted({*redocly(base, new), *overlooked(base, new), *named})
@@ -160,7 +160,7 @@ def located(base: Node, new: Node, change: Node, message: str) -> Iterator[Break
         place[1] = side["paths"][path][method]["parameters"][int(place[1])]["name"]
     elif place[:1] == ["responses"]:
         who = "readers"
-        # The status is left out, so that what all errors share is told once.
+        # The status is left out, so that a change of all errors is reported once.
         del place[:2]
     what = f"{message} ({' '.join(place)})" if place else message
     operations = {**new["paths"].get(path, {}), **base["paths"].get(path, {})}
@@ -230,7 +230,7 @@ def servers(api: Node) -> Iterator[str]:
 
 
 def git(*arguments: str) -> str | None:
-    """What git says, or None where it cannot say it."""
+    """Return the output of git, or None if it fails."""
     try:
         run = subprocess.run(
             ["git", *arguments],  # noqa: S607
@@ -311,7 +311,7 @@ def main() -> int:
     needed = next_version(old) if found else old
     verdict = ""
     if now < needed:
-        verdict = f"info.version has to be {'.'.join(map(str, needed))} or higher for that."
+        verdict = f"info.version must be {'.'.join(map(str, needed))} or higher for that."
         print(verdict, file=sys.stderr)
     if arguments.summary:
         with arguments.summary.open("a", encoding="utf-8") as file:
@@ -320,7 +320,7 @@ def main() -> int:
 
 
 def markdown(title: str, groups: Iterable[tuple[str, str, str]], verdict: str) -> str:
-    """What a change breaks, to be pasted into a comment."""
+    """Return the breaks as Markdown, for a comment."""
     lines = [f"### {title}", ""]
     # Descriptions are other people's text, in which a bar would end a cell.
     rows = [

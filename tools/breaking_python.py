@@ -275,7 +275,7 @@ def main() -> int:
     needed = breaking.next_version(old) if found else old
     if now < needed:
         text = ".".join(map(str, needed))
-        print(f"info.version has to be {text} or higher for that.", file=sys.stderr)
+        print(f"info.version must be {text} or higher for that.", file=sys.stderr)
         return 1
     return 0
 

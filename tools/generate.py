@@ -52,7 +52,7 @@ _SYNC_NAMES = {
 
 
 def provenance(spec: Path) -> str:
-    """What a client is made from: the hashes of the files and the versions of the tools."""
+    """Return the inputs of a client: hashes of the files and versions of the tools."""
     files = {"openapi.yaml": spec, "generator-config.yaml": CONFIG}
     files |= {path.relative_to(ROOT).as_posix(): path for path in sorted(TEMPLATES.iterdir())}
     facts = {

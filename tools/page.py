@@ -86,7 +86,7 @@ def licenses() -> str:
 
 
 def script(text: str) -> str:
-    """A text that may stand in a script of a page."""
+    """Return a string escaped for a script in a page."""
     return text.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 

@@ -47,7 +47,7 @@ def load(path: Path = SPEC) -> Node:
 
 @functools.cache
 def parse(text: str) -> Node:
-    """The description that a text is."""
+    """Return the OpenAPI document in a string."""
     return yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
 
 
@@ -107,7 +107,7 @@ def at(api: Node, path: str) -> Node:
 
 
 def key(container: Node, step: str) -> Any:
-    """What a step of a path is in a container: items of a list go by value, name or position."""
+    """Return the key of a step of a path: items of a list are found by value, name or position."""
     if not isinstance(container, list):
         return step
     for position, item in enumerate(container):

@@ -66,7 +66,7 @@ def fake_cli(fake: FakeDcs, tmp_path: Path) -> Cli:
 
 
 def is_alive(client: valkey.Valkey) -> bool:
-    """Tell whether a connection is still the one it was, without making it anew."""
+    """Return whether a connection is still open, without reconnecting."""
     assert client.connection is not None
     try:
         client.connection.send_command("PING")

@@ -194,7 +194,7 @@ def test_check_takes_the_instance_of_the_environment(cli: Cli, several: Emulator
 
 
 def complete(cli: Cli, *words: str) -> list[str]:
-    """What bash is given for the last of these words."""
+    """Return the completions of the last of these words in bash."""
     done = subprocess.run(
         [*COMMAND],
         env={

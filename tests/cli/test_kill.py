@@ -26,7 +26,7 @@ def peer_of(client: valkey.Valkey) -> str:
 
 
 def results(text: str) -> dict[str, tuple[str, str]]:
-    """Give what became of each address, and why."""
+    """Return the result and the reason of each address."""
     rows = [json.loads(line) for line in text.splitlines()]
     return {row["address"]: (row["result"], row.get("reason", "")) for row in rows}
 

@@ -56,7 +56,7 @@ def names(text: str) -> list[str]:
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "csv"])
 def test_formats_for_programs_are_stable(form: str, fake: FakeDcs, fake_cli: Cli) -> None:
-    """Changing the files breaks somebody's script: say so in the changelog."""
+    """Changing the files breaks scripts of users: add it to the changelog."""
     fake.lists["n1"] = [ROWS]
     out = fake_cli("query", "i", "-o", form).stdout
     golden = DATA / f"query.{form}"
@@ -86,7 +86,7 @@ def test_no_cell_of_csv_is_a_formula(fake: FakeDcs, fake_cli: Cli) -> None:
     assert rows[1]["name"] == "'=1+1"
     assert rows[2]["user"] == "'-2+3"
     assert rows[3]["cmd"] == "'@SUM"
-    assert rows[0]["multi"] == "-1"  # a number is none
+    assert rows[0]["multi"] == "-1"  # quoted, since a spreadsheet reads -1 as a number
 
 
 @given(st.lists(st.text(st.sampled_from("=+-@\uff1d;,'\" \tab\n1"), max_size=12), min_size=1))
@@ -330,7 +330,7 @@ def test_long_list_is_not_held(tmp_path: Path) -> None:
 
 
 def peak_memory(cli: Cli, count: int) -> int:
-    """Give the KiB that a query of so many sessions took at the most."""
+    """Return the maximum memory in KiB of a query of this many sessions."""
     process = cli.start("query", "i", "--node", str(count), "-o", "jsonl", "--quiet")
     assert process.stdout is not None
     assert sum(1 for _ in process.stdout) == count

@@ -1,4 +1,4 @@
-"""What README.md tells people to type works."""
+"""The commands of README.md work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ README = Path(os.environ.get("DCS_SESSIONS_README", Path(__file__).parents[2] / 
 
 
 def commands() -> str:
-    """Give what stands in the section, without what installs something."""
+    """Return the commands of the section, without those that install."""
     section = README.read_text("utf-8").partition("\n## Command line\n")[2].partition("\n## ")[0]
     if not section:
         section = README.read_text("utf-8") if "DCS_SESSIONS_README" in os.environ else ""

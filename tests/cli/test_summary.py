@@ -33,7 +33,7 @@ from support.scripted import answer
 
 
 def rows(*counts: tuple[str, str, int]) -> list[dict[str, Any]]:
-    """Sessions: so many of each host and name."""
+    """Return sessions: a number for each host and name."""
     return [
         {"id": f"{host}-{name}-{n}", "addr": f"{host}:{n}", "name": name, "idle": n, "db": "0"}
         for host, name, count in counts

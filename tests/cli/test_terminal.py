@@ -1,4 +1,4 @@
-"""What a person sees: on a terminal, as its screen shows it."""
+"""Output on a terminal, as its screen shows it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.scripted import Received, Step, answer
 
 
 def is_as_it_was(terminal: Terminal) -> bool:
-    """Tell whether the cursor is shown, the usual screen is back, and typing is echoed."""
+    """Return whether the cursor is shown, the usual screen is back, and typing is echoed."""
 
     def last(on: bytes, off: bytes) -> bool:
         return terminal.raw.rfind(on) >= terminal.raw.rfind(off)
@@ -72,7 +72,7 @@ def test_no_color_variable_turns_colours_off(fake: FakeDcs, fake_cli: Cli) -> No
 
 
 def slowly(count: int) -> Callable[[Received], Step | None]:
-    """Let the job go on for so many looks."""
+    """Let the job run for this many polls."""
     looks = 0
 
     def first(request: Received) -> Step | None:

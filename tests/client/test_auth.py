@@ -1,4 +1,4 @@
-"""Who the client says it is."""
+"""Authentication of the client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each method sends, and what it makes of the answer."""
+"""Requests of each method, and how it reads the response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both clients read from the environment, row by row of `docs/environment.md`."""
+"""Environment variables of both clients, row by row of `docs/environment.md`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong arrives as an error of ours that says what happened and what to do."""
+"""Failures raise errors of the package that name the problem and the fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes that follow an answer are never taken for the answer to another call."""
+"""Bytes after a response are never read as the response to another call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.scripted import Received, ScriptedServer, Step, answer
 
 KILLED = b"HTTP/1.1 204 No Content\r\n\r\n"
 OTHER_JOB = b'HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n{"job_id": "other", "status": "SUCCESS"}'
-# A broken answer is asked for again, which takes no longer than it has to.
+# A broken response is retried, with short waits.
 AT_ONCE = dcs_sessions.Retry(wait_initial=0.001, wait_jitter=0)
 REFUSED = answer(403, {"error_code": "DCS.2003", "error_msg": "no"})
 

@@ -1,4 +1,4 @@
-"""What is said for one call reaches every request of it."""
+"""Options of a call apply to all of its requests."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def node_of(request: Received) -> str | None:
 
 
 class Meeting:
-    """Answers a kind of request only when so many of them have come."""
+    """Answers a kind of request only when a number of them have arrived."""
 
     def __init__(self, fake: FakeDcs, many: int, meets: Callable[[Received], bool]) -> None:
         self._fake = fake

@@ -43,7 +43,7 @@ class Caller:
         self.connection.close()
 
     def was_ended(self) -> bool:
-        """Tell whether the server has ended it."""
+        """Return whether the server has ended it."""
         if self.left:
             return False
         readable, _, _ = select.select([self.connection], [], [], 0)

@@ -1,4 +1,4 @@
-"""What `make clients` does where a language is not on the machine; the rest is what it is."""
+"""`make clients` on a machine without a language."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_break_needs_its_version(before: str, after: str, code: int, tmp_path: P
     result = command("--base", files[0], "--spec", files[1])
     assert result.returncode == code, result.stderr
     assert "breaks readers of ScanClients: Response `404` was removed." in result.stdout
-    assert ("info.version has to be" in result.stderr) == bool(code)
+    assert ("info.version must be" in result.stderr) == bool(code)
 
 
 def test_base_that_is_not_there_is_named() -> None:

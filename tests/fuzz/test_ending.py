@@ -21,7 +21,7 @@ from dcs_sessions import DcsSessionsError, _ending
 from dcs_sessions._async._ending import AsyncEnding
 from support.world import Clock, World
 
-# A run is dozens of requests: `make fuzz` has time for so many.
+# A run is dozens of requests: `make fuzz` has time for this many.
 RUNS = 10_000 if settings().max_examples > 1000 else 200
 
 

@@ -319,7 +319,7 @@ def test_break_needs_a_version_that_allows_it(
     assert "dcs_sessions.Client.refresh_sessions is gone" in run.stdout, run.stderr
     assert run.returncode == (0 if allowed else 1)
     major, minor = ("0", "2") if old.startswith("0") else ("2", "0")
-    needed = f"info.version has to be {major}.{minor}.0 or higher for that.\n"
+    needed = f"info.version must be {major}.{minor}.0 or higher for that.\n"
     assert run.stderr == ("" if allowed else needed)
 
 

@@ -32,7 +32,7 @@ def test_fork_is_told_what_it_breaks(clone: Clone, tmp_path: Path) -> None:
     assert told[4].endswith(" | callers | ListInstances |")
     major, minor, _ = map(int, version.split("."))
     needed = f"{major}.{minor + 1}.0" if major == 0 else f"{major + 1}.0.0"
-    assert f"**info.version has to be {needed} or higher for that.**" in told
+    assert f"**info.version must be {needed} or higher for that.**" in told
 
 
 def test_what_others_wrote_stays_text() -> None:

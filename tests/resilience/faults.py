@@ -1,4 +1,4 @@
-"""What a user gets for each fault of network and server: docs/faults.md shows this table."""
+"""Result of each fault of network and server, as in the table of docs/faults.md."""
 
 from __future__ import annotations
 

@@ -230,7 +230,7 @@ def test_no_fault_leaves_a_connection_behind(
             meet(client, fault.read, kill=False)
         gc.collect()
         counts.append(open_files())
-    # The server holds its ends until the test is over; the client's have to stay as few.
+    # The server keeps its sockets until the end of the test; the client must not.
     assert max(counts) - min(counts) < 3 * len(FAULTS)
 
 

@@ -122,7 +122,7 @@ def test_many_clients_query_at_once(dcs: Emulator) -> None:
 
 
 def test_valkey_is_killed_in_the_middle_of_scans_and_comes_back() -> None:
-    """Who asks meanwhile is told so; afterwards everything goes on, without a restart."""
+    """Requests fail with an error meanwhile, and succeed afterwards without a restart."""
     before = EmbeddedValkey(0)
     again: EmbeddedValkey | None = None
     failures: Counter[str] = Counter()

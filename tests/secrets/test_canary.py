@@ -82,7 +82,7 @@ def echo_broken(before: bytes, after: bytes) -> Step:
 
 
 FAULTS: dict[str, list[Step]] = {
-    "echo in a header that is none": [echo_broken(b"HTTP/1.1 200 OK\r\nX Echo", b"\r\n\r\n")],
+    "echo in an invalid header": [echo_broken(b"HTTP/1.1 200 OK\r\nX Echo", b"\r\n\r\n")],
     "echo in a header's value": [echo_broken(b"HTTP/1.1 200 OK\r\nX: \0", b"\r\n\r\n")],
     "echo in the first line": [echo_broken(b"HTTP/1.1 2x0 ", b"\r\n\r\n")],
     "echo in the version": [echo_broken(b"HTTP/", b" 200 OK\r\n\r\n")],
@@ -127,7 +127,7 @@ FAULTS: dict[str, list[Step]] = {
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """Give an error and all causes and contexts, also those that `from None` hides."""
+    """Return an error and all causes and contexts, including those hidden by `from None`."""
     seen: set[int] = set()
     links: list[BaseException | None] = [error]
     while links:
@@ -205,7 +205,7 @@ def test_no_fault_shows_a_secret(
 PROXY_FAULTS: dict[str, Step] = {
     "refuses": answer(407, b"no", {"Proxy-Authenticate": "Basic"}),
     "forbids": answer(403, b"<html>no</html>"),
-    "is none": send(b"SSH-2.0-OpenSSH_9.9\r\n", close=True),
+    "no HTTP": send(b"SSH-2.0-OpenSSH_9.9\r\n", close=True),
     "hangs up": hang_up,
     "resets": reset,
 }

@@ -38,7 +38,7 @@ def _vendor_sign(request: SdkRequest, *, secret_key: str) -> None:
 
 
 def _comparable(query: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    """One value for a name: the vendor's signer cannot order a text and a number."""
+    """One value for a name: the vendor's signer cannot order a string and a number."""
     return list(dict(query).items())
 
 

@@ -71,7 +71,7 @@ class Clone:
         self.commit(f"Release {version}")
 
     def write_address(self, name: str, value: str) -> None:
-        """Say where the source or the documentation is."""
+        """Set the address of the source or the documentation."""
         file = self.root / "pyproject.toml"
         text = file.read_text(encoding="utf-8")
         text, count = re.subn(

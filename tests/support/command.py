@@ -25,7 +25,7 @@ COMMAND = (sys.executable, "-m", "dcs_sessions")
 
 
 def environment(home: Path, changes: Mapping[str, str | None]) -> dict[str, str]:
-    """Give the environment of a machine that knows nothing of the vendor."""
+    """Return an environment without variables of the vendor."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -39,7 +39,7 @@ def environment(home: Path, changes: Mapping[str, str | None]) -> dict[str, str]
 
 
 def wait_until(condition: Callable[[], bool], problem: Callable[[], str] | None = None) -> None:
-    """Wait until something is true, for half a minute at the most."""
+    """Wait until something is true, for at most 30 seconds."""
     waiting.wait_until(condition, problem, seconds=30)
 
 
@@ -51,13 +51,13 @@ class Cli:
         self.env = environment(home, changes)
 
     def with_env(self, **changes: str | None) -> Cli:
-        """Give the same with other variables; None takes one away."""
+        """Return a copy with other variables; None removes one."""
         return Cli(self.home, **{**self.env, **changes})
 
     def __call__(
         self, *arguments: str, stdin: str | None = "", code: int = 0
     ) -> subprocess.CompletedProcess[str]:
-        """Run it to its end, which has to be with this exit code."""
+        """Run it, and require this exit code."""
         done = subprocess.run(
             [*COMMAND, *arguments],
             env=self.env,
@@ -139,7 +139,7 @@ class Terminal:
                 self._stream.feed(found)
 
     def text(self) -> str:
-        """Give what is on the screen, without trailing blanks."""
+        """Return the text on the screen, without trailing blanks."""
         with self._lock:
             return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
 

@@ -19,7 +19,7 @@ class FakeDcs(ScriptedServer):
         super().__init__()
         self.lists = {node: list(rows) for node, rows in lists.items()}
         self.scans = dict.fromkeys(lists, 0)
-        # The times that lists bear; t1, t2 and so on if there are none.
+        # Times of the lists; t1, t2 and so on if empty.
         self.times: list[str] = []
         # What ShowInstance and ListConfigurations answer with, and the instances that are listed.
         self.instance: dict[str, Any] = {"instance_id": "i", "cache_mode": "cluster"}

@@ -47,7 +47,7 @@ class Row:
 
     @property
     def kind(self) -> str:
-        """What `CLIENT KILL TYPE` calls it."""
+        """Name of its type in `CLIENT KILL TYPE`."""
         return next((kind for letter, kind in _KINDS if letter in self.flags), "normal")
 
     def line(self) -> str:
@@ -71,7 +71,7 @@ class _Gate:
 
 
 class FakeValkey:
-    """A server on loopback. It runs from `start` or ``with`` to `stop`."""
+    """A server on loopback. It runs from `start` or `with` to `stop`."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.host = host

@@ -29,7 +29,7 @@ class IdentityService:
         pause: Seconds before it answers.
         given: How often each service was asked.
         used: The access keys and tokens with which DCS was asked.
-        refused: Tokens that DCS takes for expired.
+        refused: Tokens that DCS reports as expired.
     """
 
     def __init__(self) -> None:

@@ -77,7 +77,7 @@ def reset(connection: socket.socket, _: Received) -> None:
 
 
 def reset_after(count: int) -> Step:
-    """Reset the connection after so many bytes of a request that was not read."""
+    """Reset the connection after a number of bytes of an unread request."""
 
     def step(connection: socket.socket, request: Received) -> None:
         # A connection from before may have been in the middle of waiting for a whole one.
@@ -94,7 +94,7 @@ def hang_up(connection: socket.socket, _: Received) -> None:
 
 
 def silence(connection: socket.socket, _: Received) -> None:
-    """Say nothing until the client gives up."""
+    """Send nothing until the client gives up."""
     connection.settimeout(60)
     connection.recv(1)
 
@@ -114,7 +114,7 @@ def drip(raw: bytes, seconds: float) -> Step:
 class ScriptedServer:
     """Takes the steps one a request, in the order in which requests come; the last one stays.
 
-    With `unread`, each connection is taken for one request, of which nothing has been read.
+    With `unread`, each connection counts as one request, of which nothing has been read.
     """
 
     steps: list[Step] = field(default_factory=list)

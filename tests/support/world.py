@@ -120,7 +120,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def fits(session: Session) -> bool:
-    """Tell whether a session is meant: the filter of all runs."""
+    """Return whether a session matches: the filter of all runs."""
     return str(session.name).startswith("worker") and session.cmd == "get"
 
 
@@ -145,7 +145,7 @@ READ_FAULTS = st.sampled_from(("",) * 40 + ("slow", "slow", "429", "503", "500",
 
 
 class World:
-    """The instance, its clients, and what becomes of requests.
+    """The instance, its clients, and the results of requests.
 
     Args:
         draw: Decides everything that is left open.
