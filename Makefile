@@ -165,6 +165,10 @@ editions: $(VENV)/.ready tools/node_modules/.ready ## Make and check every editi
 	$(BIN)/pytest --quiet tests/contract/test_editions.py
 	cd $(EDITIONS) && sha256sum --check --quiet SHA256SUMS
 
+.PHONY: packages
+packages: $(VENV)/.ready tools/node_modules/.ready ## Make the npm package and the Go module (needs Go) in build/packages
+	$(BIN)/python -m tools.packages build/packages
+
 .PHONY: publish
 publish: $(VENV)/.ready ## Upload a release to the index that twine's variables name
 	$(BIN)/python -m tools.release check
@@ -176,6 +180,7 @@ publish: $(VENV)/.ready ## Upload a release to the index that twine's variables 
 
 .PHONY: test-publish
 test-publish: $(VENV)/.ready tools/node_modules/.ready ## Publish to an index on loopback, install, upgrade
+	cd tests/package/npm && npm ci --silent
 	$(BIN)/pytest -m index tests/package
 
 # $(call test_in,FOLDER,WHAT TO INSTALL,OPTIONS): the tests in an environment without src/.
