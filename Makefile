@@ -28,6 +28,15 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 .PHONY: setup
 setup: $(VENV)/.ready ## Build the environment in .venv
 
+# As `setup`, from files whose hashes are known, and of which none can be another than it was.
+.PHONY: setup-release
+setup-release: ## Build the environment that releases are built in
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: --requirement release-requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+	$(BIN)/python -m pip check
+	@touch $(VENV)/.ready
+
 tools/node_modules/.ready: tools/package.json tools/package-lock.json tools/.npmrc
 	@command -v npm >/dev/null || { echo "Node.js 20.19 or newer, with npm, is needed for this." >&2; exit 1; }
 	cd tools && npm ci

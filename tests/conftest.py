@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from dcs_sessions.emulator import Emulator
+from dcs_sessions.emulator import Emulator, EmulatorError
+from dcs_sessions.emulator._valkey import NO_VALKEY
 from support.both import Both
 from support.scripted import ScriptedServer
 
@@ -36,8 +37,17 @@ settings.load_profile("here")
 @pytest.fixture(scope="session")
 def dcs() -> Iterator[Emulator]:
     """A local DCS with two nodes, shared: for tests that do not mind what others do to it."""
-    with Emulator(nodes=2) as emulator:
+    try:
+        emulator = Emulator(nodes=2)
+        emulator.start()
+    except EmulatorError as error:
+        if NO_VALKEY not in str(error):
+            raise
+        pytest.skip(str(error))
+    try:
         yield emulator
+    finally:
+        emulator.stop()
 
 
 @pytest.fixture(params=["sync", "async"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import os
 import threading
 import time
 from pathlib import Path
@@ -296,6 +297,7 @@ def test_missing_file_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         dcs_sessions.Client.from_env(endpoint="https://x", project_id="p")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other permissions")
 def test_file_readable_by_others_gives_a_warning(tmp_path: Path) -> None:
     credentials_file(tmp_path, "[basic]\nak=a\nsk=s\n", 0o644)
     with pytest.warns(UserWarning, match="can be read by others: chmod 600") as warned:

@@ -291,6 +291,7 @@ def test_keys_are_never_fetched_through_a_proxy(
     assert service.given["metadata"] == 2
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no fork")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_forked_children_fetch_their_own_keys(

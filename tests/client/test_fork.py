@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import trustme
 
 from client.test_leftovers import job
 from support.scripted import Received, ScriptedServer
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no fork")
 
 # In a process of its own, since a test runner has threads, which do not go well with a fork.
 PROGRAM = """

@@ -302,6 +302,7 @@ def test_refused_credentials_stop_calls_to_all_other_nodes(both: Both, query: Qu
         assert time.monotonic() - started < LONG, "the others may take a minute"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="os.kill ends the process on Windows")
 def test_ctrl_c_stops_all_threads() -> None:
     with fake_with(NODES) as fake:
         fake.first = lambda request: silence if is_scan(request) else None

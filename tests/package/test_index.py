@@ -20,17 +20,26 @@ import pytest
 from support.clone import Clone
 from tools import spec
 
-pytestmark = [pytest.mark.index, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.index, pytest.mark.timeout(1800)]
 
 NEXT = "9999.0.0"
+# What a user writes, with types.
 QUERY = """
 import dcs_sessions
 from dcs_sessions.emulator import Emulator
+
+
+def names(sessions: list[dcs_sessions.Session]) -> list[str]:
+    return [str(session.name) for session in sessions]
+
+
 with Emulator() as dcs, dcs_sessions.Client(
     endpoint=dcs.endpoint, project_id=dcs.project_id, auth=dcs_sessions.TokenAuth(dcs.token)
 ) as client:
-    print(client.query_sessions(dcs.instance_id).failed)
+    result = client.query_sessions(dcs.instance_id)
+    print(names(result.sessions), result.failed)
 """
+ANSWER = "[] []\n"
 
 
 @pytest.fixture
@@ -94,18 +103,73 @@ class User:
 
 
 def publish(clone: Clone, index: str) -> subprocess.CompletedProcess[str]:
-    """`make publish`, in an environment that is there already."""
-    login = {"TWINE_REPOSITORY_URL": index, "TWINE_USERNAME": "any", "TWINE_PASSWORD": "any"}
-    environment = Path(sys.prefix)
-    ready = ("--assume-old", f"{environment}/.ready")
-    return clone.run("make", *ready, f"VENV={environment}", "publish", env=login)
+    """Run `make publish`, in an environment that is there already."""
+    # Older than the environment, which would otherwise be made anew: it is the one of these tests.
+    for name in ("pyproject.toml", "constraints.txt"):
+        os.utime(clone.root / name, (0, 0))
+    return clone.run("make", "publish", env=login(index))
 
 
-def test_from_the_first_version_to_the_next(clone: Clone, index: str, tmp_path: Path) -> None:
-    modules = spec.ROOT / "tools" / "node_modules"
-    if not (modules / ".ready").exists():
-        pytest.skip("the tools that need Node.js are not installed: run `make tools`")
-    (clone.root / "tools" / "node_modules").symlink_to(modules)
+def login(index: str) -> dict[str, str]:
+    return {"TWINE_REPOSITORY_URL": index, "TWINE_USERNAME": "any", "TWINE_PASSWORD": "any"}
+
+
+@pytest.fixture
+def action(tmp_path: Path) -> Path:
+    """The twine of the publish action, with the packaging that it brings."""
+    folder = tmp_path / "action"
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    pins = spec.ROOT / "tools" / "publish-action.txt"
+    pip = (folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--requirement", pins)
+    subprocess.run(pip, check=True)
+    return folder / "bin" / "twine"
+
+
+@pytest.fixture
+def ready(clone: Clone) -> Clone:
+    """A clone in which `make publish` works."""
+    for name in (".venv", "tools/node_modules"):
+        if not (spec.ROOT / name / ".ready").exists():
+            pytest.skip("needs `make setup tools`")
+        (clone.root / name).symlink_to(spec.ROOT / name)
+    return clone
+
+
+def test_publish_action_takes_what_is_built(
+    clone: Clone, index: str, action: Path, tmp_path: Path
+) -> None:
+    clone.prepare("9998.0.0")
+    clone.build(tmp_path / "dist")
+    files = sorted((tmp_path / "dist").iterdir())
+    for command in (["check", "--strict"], ["upload", "--non-interactive"]):
+        run = subprocess.run(
+            [action, *command, *files],
+            env={**os.environ, **login(index)},
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+    user = User(tmp_path / "user", index)
+    user.install("dcs-sessions[emulator]", "mypy")
+    program = tmp_path / "program.py"
+    program.write_text(QUERY)
+    assert "Success" in user.run("python", "-m", "mypy", "--strict", program)
+    assert user.run("python", program) == ANSWER
+
+
+def test_models_of_another_contract_are_refused(ready: Clone, index: str) -> None:
+    model = next((ready.root / "generated" / "dcs_sessions_api" / "models").glob("session.py"))
+    name = str(model.relative_to(ready.root))
+    ready.edit(name, "class Session", "class  Session")
+    ready.prepare("9998.0.0")
+    run = publish(ready, index)
+    assert run.returncode != 0
+    assert f"{name}" in run.stdout + run.stderr
+    assert not list((ready.root / "dist").glob("*"))
+
+
+def test_from_the_first_version_to_the_next(ready: Clone, index: str, tmp_path: Path) -> None:
+    clone = ready
     version = "9998.0.0"
     clone.prepare(version)
     clone.git("tag", f"v{version}")
@@ -125,7 +189,7 @@ def test_from_the_first_version_to_the_next(clone: Clone, index: str, tmp_path: 
     )
     assert user.run("dcs-sessions", "--version") == f"dcs-sessions, version {version}\n"
     user.install("dcs-sessions[emulator]")
-    assert user.run("python", "-c", QUERY) == "[]\n"
+    assert user.run("python", "-c", QUERY) == ANSWER
 
     clone.edit("README.md", "dcs-sessions", "the same")
     clone.commit("A change")
@@ -138,4 +202,4 @@ def test_from_the_first_version_to_the_next(clone: Clone, index: str, tmp_path: 
     assert run.returncode == 0, run.stdout + run.stderr
     user.install("--upgrade", "dcs-sessions[emulator]")
     assert user.run("dcs-sessions", "--version") == f"dcs-sessions, version {NEXT}\n"
-    assert user.run("python", "-c", QUERY) == "[]\n"
+    assert user.run("python", "-c", QUERY) == ANSWER
