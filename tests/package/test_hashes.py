@@ -68,7 +68,13 @@ def test_every_kind_of_dependency_is_looked_after() -> None:
     files = subprocess.run(
         ["git", "ls-files"], cwd=spec.ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    kinds = {"package-lock.json": "npm", "go.sum": "gomod", "pyproject.toml": "pip"}
+    kinds = {
+        "package-lock.json": "npm",
+        "go.sum": "gomod",
+        "pyproject.toml": "pip",
+        "Cargo.toml": "cargo",
+        "pom.xml": "maven",
+    }
     needed = {
         (kinds[name], f"/{folder}")
         for folder, _, name in (file.rpartition("/") for file in files)
