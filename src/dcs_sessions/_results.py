@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
+import orjson
+
+from dcs_sessions_api.types import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import datetime
+    from collections.abc import Callable, Iterator
 
     from dcs_sessions._errors import DcsSessionsError
     from dcs_sessions_api.models import Node, Session
@@ -70,6 +74,32 @@ class NodeSessions:
     asked_at: float = attrs.field(factory=lambda: time.monotonic(), eq=False, repr=False)
     read_at: float = attrs.field(factory=lambda: time.monotonic(), eq=False, repr=False)
 
+    def __iter__(self) -> Iterator[Session]:
+        """Iterate over the sessions."""
+        return iter(self.sessions)
+
+    def __len__(self) -> int:
+        """Return the number of sessions."""
+        return len(self.sessions)
+
+    def __bool__(self) -> bool:
+        """Return True: a node is there also without sessions."""
+        return True
+
+    @property
+    def time_utc(self) -> datetime.datetime | None:
+        """When the list was made; None if there is no list, or its time cannot be read."""
+        return utc(self.time)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return node ID, time of the list, error as a string or None, and sessions, for JSON."""
+        return {
+            "node_id": self.node_id,
+            "time": self.time,
+            "error": None if self.error is None else str(self.error),
+            "sessions": [session.to_dict() for session in self.sessions],
+        }
+
 
 @attrs.frozen
 class QueryResult:
@@ -80,6 +110,27 @@ class QueryResult:
     """
 
     nodes: list[NodeSessions]
+
+    def __iter__(self) -> Iterator[Session]:
+        """Iterate over the sessions of all nodes."""
+        for node in self.nodes:
+            yield from node.sessions
+
+    def __len__(self) -> int:
+        """Return the number of sessions of all nodes."""
+        return sum(map(len, self.nodes))
+
+    def __bool__(self) -> bool:
+        """Return True: a result is there also without sessions."""
+        return True
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what each node has, as its `to_dict` does: `{"nodes": [...]}`."""
+        return {"nodes": [node.to_dict() for node in self.nodes]}
+
+    def to_json(self) -> str:
+        """Return `to_dict()` as JSON."""
+        return orjson.dumps(self.to_dict()).decode()
 
     @property
     def sessions(self) -> list[Session]:

@@ -13,11 +13,22 @@ from typing import Any
 
 import orjson
 import pytest
+import valkey
 from hypothesis import given
 from hypothesis import strategies as st
 
 import dcs_sessions
-from dcs_sessions import UNSET, Job, Session, SessionPage, Unset
+from dcs_sessions import (
+    UNSET,
+    Job,
+    NodeSessions,
+    QueryResult,
+    Session,
+    SessionPage,
+    TokenAuth,
+    Unset,
+)
+from dcs_sessions.emulator import Emulator
 from dcs_sessions_api import models
 from dcs_sessions_api.types import Model, utc
 
@@ -154,3 +165,68 @@ def test_times_of_a_job() -> None:
 
 def test_unset_is_public() -> None:
     assert dcs_sessions.UNSET is UNSET
+
+
+def _result() -> QueryResult:
+    failed = dcs_sessions.ServerError("busy")
+    return QueryResult(
+        [
+            NodeSessions("n1", None, "2023-10-10 00:00:00", [Session(addr="a", node_id="n1")]),
+            NodeSessions("n2", None, None, [], failed),
+        ]
+    )
+
+
+def test_a_result_is_iterable_and_becomes_json() -> None:
+    result = _result()
+    assert [session.addr for session in result] == ["a"]
+    assert (len(result), len(result.nodes[0]), len(result.nodes[1])) == (1, 1, 0)
+    assert list(result.nodes[0]) == result.sessions
+    assert result.nodes[0].time_utc == datetime.datetime(2023, 10, 10, tzinfo=datetime.UTC)
+    assert result.nodes[1].time_utc is None
+    expected = {
+        "nodes": [
+            {
+                "node_id": "n1",
+                "time": "2023-10-10 00:00:00",
+                "error": None,
+                "sessions": [{"addr": "a", "node_id": "n1"}],
+            },
+            {"node_id": "n2", "time": None, "error": "busy", "sessions": []},
+        ]
+    }
+    assert result.to_dict() == expected
+    assert json.loads(result.to_json()) == expected
+
+
+def test_a_result_without_sessions_is_true() -> None:
+    none = _result().where(lambda _: False)
+    assert len(none) == 0
+    assert none
+    assert none.nodes[0]
+
+
+def test_a_result_goes_through_a_pickle() -> None:
+    again = pickle.loads(pickle.dumps(_result()))
+    assert again.to_dict() == _result().to_dict()
+    assert isinstance(again.failed[0].error, dcs_sessions.ServerError)
+
+
+def test_sessions_know_their_node(dcs: Emulator) -> None:
+    with (
+        dcs_sessions.Client(
+            endpoint=dcs.endpoint, project_id=dcs.project_id, auth=TokenAuth(dcs.token)
+        ) as client,
+        valkey.Valkey.from_url(dcs.redis_urls[0]) as server,
+    ):
+        server.ping()
+        result = client.query_sessions(dcs.instance_id)
+        assert result.sessions
+        for node in result.nodes:
+            assert {session.node_id for session in node} <= {node.node_id}
+        node_id = dcs.node_ids[0]
+        assert {s["node_id"] for s in client.iter_sessions(dcs.instance_id, node_id)} == {node_id}
+        (outcome,) = client.end_sessions(
+            dcs.instance_id, result.where(lambda s: s is result.sessions[0])
+        )
+        assert outcome.result == "ended"
