@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from dcs_sessions._options import Retry
     from dcs_sessions._results import ConnectionLimit, NodeSessions, QueryResult, Response
     from dcs_sessions._sync._client import Client
+    from dcs_sessions._transports._own import AsyncTransport, Transport
     from dcs_sessions._wire import Reply, Request
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "ApiError",
     "ApiTimeoutError",
     "AsyncClient",
+    "AsyncTransport",
     "Auth",
     "AuthenticationError",
     "BadRequestError",
@@ -95,6 +97,7 @@ __all__ = [
     "SessionPage",
     "ThrottledError",
     "TokenAuth",
+    "Transport",
     "UnexpectedResponseError",
     "Unset",
     "WaitTimeoutError",
@@ -110,6 +113,7 @@ _HOMES: Final = {
     "dcs_sessions._options": ("Retry",),
     "dcs_sessions._results": ("ConnectionLimit", "NodeSessions", "QueryResult", "Response"),
     "dcs_sessions._sync._client": ("Client",),
+    "dcs_sessions._transports._own": ("AsyncTransport", "Transport"),
     "dcs_sessions._wire": ("Reply", "Request"),
     "dcs_sessions_api.models": (
         "Configuration",

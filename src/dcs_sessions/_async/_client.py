@@ -38,6 +38,7 @@ from dcs_sessions._options import (
     checked_seconds,
 )
 from dcs_sessions._results import NodeSessions, QueryResult, nodes_with_sessions
+from dcs_sessions._tracing import Span, span
 from dcs_sessions._transports._exchange import TransportConfig, checked_trust
 from dcs_sessions._transports._tasks import AsyncSideBySide
 
@@ -47,9 +48,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
     from types import TracebackType
 
+    import httpx
+
     from dcs_sessions._auth import Auth
     from dcs_sessions._ending import Outcome
     from dcs_sessions._results import ConnectionLimit
+    from dcs_sessions._transports._own import AsyncSends, AsyncTransport
     from dcs_sessions._transports._tasks import Work
     from dcs_sessions_api.models import (
         Configuration,
@@ -67,6 +71,18 @@ _SMALLEST_PAGE: Final = 10
 _NO_RETRY: Final = Retry(attempts=1)
 
 
+def _sending_by(config: TransportConfig, transport: object, http_client: object) -> AsyncSends:
+    """Return what sends the requests of a client."""
+    # What these import takes longer than all else.
+    if transport is None and http_client is None:
+        from dcs_sessions._transports._aiohttp import AsyncConnections
+
+        return AsyncConnections(config)
+    from dcs_sessions._transports._own import AsyncOwnTransport, chosen_transport
+
+    return AsyncOwnTransport(chosen_transport(transport, http_client, "AsyncClient"), config)
+
+
 class ClientOptions(TypedDict, total=False):
     """The arguments of a client that are the same wherever it gets the rest from."""
 
@@ -78,6 +94,8 @@ class ClientOptions(TypedDict, total=False):
     max_connections: int
     concurrency: int | None
     allow_http: bool
+    transport: AsyncTransport | None
+    http_client: httpx.AsyncClient | None
 
 
 class AsyncClient:
@@ -108,6 +126,10 @@ class AsyncClient:
         concurrency: How many nodes and pages a query works on at a time; by default 32, or
             `max_connections` if that is less.
         allow_http: Whether credentials may go over plain HTTP to another machine.
+        transport: Sends the requests, in place of connections of the client. It is yours to close.
+            Credentials that are fetched still come over connections of the client.
+        http_client: Sends the requests, like `transport`: a client of `httpx`, of which only the
+            connections are used, not its headers, cookies, credentials or redirects.
 
     Raises:
         ConfigurationError: The arguments do not fit together.
@@ -129,6 +151,8 @@ class AsyncClient:
         max_connections: int = MAX_CONNECTIONS,
         concurrency: int | None = None,
         allow_http: bool = False,
+        transport: AsyncTransport | None = None,
+        http_client: httpx.AsyncClient | None = None,
     ) -> None:
         if endpoint is None:
             if region is None:
@@ -150,10 +174,7 @@ class AsyncClient:
             headers=checked_headers(headers or {}),
             concurrency=checked_concurrency(concurrency, max_connections),
         )
-        # What it imports takes longer than all else.
-        from dcs_sessions._transports._aiohttp import AsyncTransport
-
-        self._sender = AsyncSender(options, AsyncTransport(config))
+        self._sender = AsyncSender(options, _sending_by(config, transport, http_client))
 
     @classmethod
     def from_env(
@@ -617,8 +638,7 @@ class AsyncClient:
             WaitTimeoutError: The same, because its query did not end in time.
         """
         limits = self._limits(timeout, headers)
-        queries = await self._queries(instance_id, node_id, limits, fresh=fresh)
-        unfinished = len(queries)
+        unfinished = 0
         concurrency = self._sender.options.concurrency
 
         async def collect(query: _query.NodeQuery) -> NodeSessions:
@@ -628,7 +648,10 @@ class AsyncClient:
             finally:
                 unfinished -= 1
 
-        return await self._gather(queries, collect)
+        with span("query_sessions", instance_id):
+            queries = await self._queries(instance_id, node_id, limits, fresh=fresh)
+            unfinished = len(queries)
+            return await self._gather(queries, collect)
 
     async def query_pages(
         self,
@@ -660,11 +683,23 @@ class AsyncClient:
             PermissionDeniedError: The permission is missing.
         """
         limits = self._limits(timeout, headers)
-        queries = await self._queries(instance_id, node_id, limits, fresh=fresh)
-        streams = [query.stream(eager=len(queries) == 1) for query in queries]
-        async with aclosing(_query.merged(streams, self._sender.options.concurrency)) as pages:
-            async for page in pages:
-                yield page
+        opened = Span("query_pages", instance_id)
+        try:
+            with opened.current():
+                queries = await self._queries(instance_id, node_id, limits, fresh=fresh)
+            streams = [query.stream(eager=len(queries) == 1) for query in queries]
+            async with aclosing(_query.merged(streams, self._sender.options.concurrency)) as pages:
+                while True:
+                    # What the caller does between two pages is no part of the query.
+                    with opened.current():
+                        page = await anext(pages, None)
+                    if page is None:
+                        break
+                    yield page
+        except BaseException as error:
+            opened.end(error)
+            raise
+        opened.end()
 
     async def refresh_sessions(
         self,
@@ -695,8 +730,9 @@ class AsyncClient:
             WaitTimeoutError: The same, because its query did not end in time.
         """
         limits = self._limits(timeout, headers)
-        queries = await self._queries(instance_id, node_id, limits, fresh=fresh)
-        return await self._gather(queries, _query.NodeQuery.read_time)
+        with span("refresh_sessions", instance_id):
+            queries = await self._queries(instance_id, node_id, limits, fresh=fresh)
+            return await self._gather(queries, _query.NodeQuery.read_time)
 
     async def end_sessions(
         self,
@@ -740,7 +776,8 @@ class AsyncClient:
         checked_headers(headers or {})
         limits = self._limits(timeout, headers)
         ending = AsyncEnding(self._sender, instance_id, chosen, fits, on_outcome, limits)
-        return await ending.run()
+        with span("end_sessions", instance_id):
+            return await ending.run()
 
     async def kill_sessions(
         self,

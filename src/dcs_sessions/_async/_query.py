@@ -26,6 +26,7 @@ from dcs_sessions._errors import (
 )
 from dcs_sessions._options import ListOptions
 from dcs_sessions._results import NodeSessions
+from dcs_sessions._tracing import expecting
 from dcs_sessions._transports._tasks import AsyncSideBySide, sleep
 
 if TYPE_CHECKING:
@@ -252,7 +253,8 @@ class NodeQuery:
     async def _list_time(self) -> str | None:
         """Return the time of the saved list, or None if there is none that can be read."""
         try:
-            return (await self._page(0, 1)).time
+            with expecting(500):
+                return (await self._page(0, 1)).time
         except ServerError:
             return None  # 500 before the first query
         except BadRequestError as error:

@@ -6,6 +6,7 @@ Edited in `_async/_sending.py`; `_sync/_sending.py` is made from it by `make gen
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import math
 import platform
@@ -28,17 +29,17 @@ from dcs_sessions._errors import (
 from dcs_sessions._flow import advance
 from dcs_sessions._options import Options, checked_headers, checked_seconds
 from dcs_sessions._retry import Pace, seconds_until_retry
-from dcs_sessions._tracing import span
+from dcs_sessions._tracing import Exchange
 from dcs_sessions._transports._tasks import settle, sleep
 from dcs_sessions._wire import Reply, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from dcs_sessions._auth import Auth
     from dcs_sessions._operations import Call
     from dcs_sessions._results import Response
-    from dcs_sessions._transports._aiohttp import AsyncTransport
+    from dcs_sessions._transports._own import AsyncSends
 
 T = TypeVar("T")
 
@@ -78,7 +79,7 @@ class AsyncSender:
     """
 
     options: Options
-    transport: AsyncTransport
+    transport: AsyncSends
     projects: dict[str, str] = attrs.field(factory=dict[str, str])
     pace: Pace = attrs.field(factory=Pace)
     accepted: _Accepted = attrs.field(factory=lambda: _Accepted())
@@ -160,36 +161,40 @@ class AsyncSender:
         deadline = Deadline(seconds)
         sent = {**options.headers, **checked_headers(headers)} if headers else options.headers
         attempt = 1
-        with span(call.operation):
-            while True:
-                # A call that ends sessions is sent at once: it names what was seen just now.
-                wait = self.pace.turn() if call.repeatable else 0.0
-                if 0 < wait < deadline.remaining():
-                    await sleep(wait)
-                try:
-                    response = call.response(await self._exchange(call, deadline, sent))
-                except (ApiConnectionError, ServerError, ThrottledError) as error:
-                    pause = seconds_until_retry(
-                        options.retry, error, attempt, repeatable=call.repeatable
-                    )
-                    if isinstance(error, ThrottledError):
-                        self.pace.throttled(pause or error.retry_after or 0.0)
-                    if pause is None or pause >= deadline.remaining():
-                        raise
-                    attempt += 1
-                    _log.info("attempt %d in %.1f s: %s", attempt, pause, error)
-                except AuthenticationError:
-                    self.accepted.at = -math.inf
+        requests = itertools.count()
+        while True:
+            # A call that ends sessions is sent at once: it names what was seen just now.
+            wait = self.pace.turn() if call.repeatable else 0.0
+            if 0 < wait < deadline.remaining():
+                await sleep(wait)
+            try:
+                response = call.response(await self._exchange(call, deadline, sent, requests))
+            except (ApiConnectionError, ServerError, ThrottledError) as error:
+                pause = seconds_until_retry(
+                    options.retry, error, attempt, repeatable=call.repeatable
+                )
+                if isinstance(error, ThrottledError):
+                    self.pace.throttled(pause or error.retry_after or 0.0)
+                if pause is None or pause >= deadline.remaining():
                     raise
-                else:
-                    self.pace.answered()
-                    self.accepted.auth = weakref.ref(options.auth)
-                    self.accepted.at = time.monotonic()
-                    return response
-                await sleep(pause)
+                attempt += 1
+                _log.info("attempt %d in %.1f s: %s", attempt, pause, error)
+            except AuthenticationError:
+                self.accepted.at = -math.inf
+                raise
+            else:
+                self.pace.answered()
+                self.accepted.auth = weakref.ref(options.auth)
+                self.accepted.at = time.monotonic()
+                return response
+            await sleep(pause)
 
     async def _exchange(
-        self, call: Call[T], deadline: Deadline, headers: Mapping[str, str]
+        self,
+        call: Call[T],
+        deadline: Deadline,
+        headers: Mapping[str, str],
+        requests: Iterator[int],
     ) -> Reply:
         """Send one request, and those that its authentication needs, and return the answer."""
         options = self.options
@@ -215,7 +220,12 @@ class AsyncSender:
         news: Reply | ApiConnectionError | None = None
         while (step := advance(flow, news)) is not None:
             if isinstance(step, Request):
-                news = await self._send(step, deadline)
+                with Exchange(step, call.operation, next(requests)) as exchange:
+                    news = await self._send(step, deadline)
+                    if isinstance(news, Reply):
+                        exchange.status = news.status
+                    else:
+                        exchange.error = news
             else:
                 await settle(step, self.transport.config, deadline)
                 news = None

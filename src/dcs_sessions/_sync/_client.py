@@ -39,6 +39,7 @@ from dcs_sessions._sync import _query
 from dcs_sessions._sync._ending import Ending
 from dcs_sessions._sync._raw import RawClient
 from dcs_sessions._sync._sending import Sender
+from dcs_sessions._tracing import Span, span
 from dcs_sessions._transports._exchange import TransportConfig, checked_trust
 from dcs_sessions._transports._threads import SideBySide
 
@@ -48,9 +49,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
     from types import TracebackType
 
+    import httpx
+
     from dcs_sessions._auth import Auth
     from dcs_sessions._ending import Outcome
     from dcs_sessions._results import ConnectionLimit
+    from dcs_sessions._transports._own import SyncSends, Transport
     from dcs_sessions._transports._threads import Work
     from dcs_sessions_api.models import (
         Configuration,
@@ -68,6 +72,18 @@ _SMALLEST_PAGE: Final = 10
 _NO_RETRY: Final = Retry(attempts=1)
 
 
+def _sending_by(config: TransportConfig, transport: object, http_client: object) -> SyncSends:
+    """Return what sends the requests of a client."""
+    # What these import takes longer than all else.
+    if transport is None and http_client is None:
+        from dcs_sessions._transports._h11 import SyncConnections
+
+        return SyncConnections(config)
+    from dcs_sessions._transports._own import OwnTransport, chosen_transport
+
+    return OwnTransport(chosen_transport(transport, http_client, "Client"), config)
+
+
 class ClientOptions(TypedDict, total=False):
     """The arguments of a client that are the same wherever it gets the rest from."""
 
@@ -79,6 +95,8 @@ class ClientOptions(TypedDict, total=False):
     max_connections: int
     concurrency: int | None
     allow_http: bool
+    transport: Transport | None
+    http_client: httpx.Client | None
 
 
 class Client:
@@ -109,6 +127,10 @@ class Client:
         concurrency: How many nodes and pages a query works on at a time; by default 32, or
             `max_connections` if that is less.
         allow_http: Whether credentials may go over plain HTTP to another machine.
+        transport: Sends the requests, in place of connections of the client. It is yours to close.
+            Credentials that are fetched still come over connections of the client.
+        http_client: Sends the requests, like `transport`: a client of `httpx`, of which only the
+            connections are used, not its headers, cookies, credentials or redirects.
 
     Raises:
         ConfigurationError: The arguments do not fit together.
@@ -130,6 +152,8 @@ class Client:
         max_connections: int = MAX_CONNECTIONS,
         concurrency: int | None = None,
         allow_http: bool = False,
+        transport: Transport | None = None,
+        http_client: httpx.Client | None = None,
     ) -> None:
         if endpoint is None:
             if region is None:
@@ -151,10 +175,7 @@ class Client:
             headers=checked_headers(headers or {}),
             concurrency=checked_concurrency(concurrency, max_connections),
         )
-        # What it imports takes longer than all else.
-        from dcs_sessions._transports._h11 import SyncTransport
-
-        self._sender = Sender(options, SyncTransport(config))
+        self._sender = Sender(options, _sending_by(config, transport, http_client))
 
     @classmethod
     def from_env(
@@ -618,8 +639,7 @@ class Client:
             WaitTimeoutError: The same, because its query did not end in time.
         """
         limits = self._limits(timeout, headers)
-        queries = self._queries(instance_id, node_id, limits, fresh=fresh)
-        unfinished = len(queries)
+        unfinished = 0
         concurrency = self._sender.options.concurrency
 
         def collect(query: _query.NodeQuery) -> NodeSessions:
@@ -629,7 +649,10 @@ class Client:
             finally:
                 unfinished -= 1
 
-        return self._gather(queries, collect)
+        with span("query_sessions", instance_id):
+            queries = self._queries(instance_id, node_id, limits, fresh=fresh)
+            unfinished = len(queries)
+            return self._gather(queries, collect)
 
     def query_pages(
         self,
@@ -661,11 +684,23 @@ class Client:
             PermissionDeniedError: The permission is missing.
         """
         limits = self._limits(timeout, headers)
-        queries = self._queries(instance_id, node_id, limits, fresh=fresh)
-        streams = [query.stream(eager=len(queries) == 1) for query in queries]
-        with closing(_query.merged(streams, self._sender.options.concurrency)) as pages:
-            for page in pages:
-                yield page
+        opened = Span("query_pages", instance_id)
+        try:
+            with opened.current():
+                queries = self._queries(instance_id, node_id, limits, fresh=fresh)
+            streams = [query.stream(eager=len(queries) == 1) for query in queries]
+            with closing(_query.merged(streams, self._sender.options.concurrency)) as pages:
+                while True:
+                    # What the caller does between two pages is no part of the query.
+                    with opened.current():
+                        page = next(pages, None)
+                    if page is None:
+                        break
+                    yield page
+        except BaseException as error:
+            opened.end(error)
+            raise
+        opened.end()
 
     def refresh_sessions(
         self,
@@ -696,8 +731,9 @@ class Client:
             WaitTimeoutError: The same, because its query did not end in time.
         """
         limits = self._limits(timeout, headers)
-        queries = self._queries(instance_id, node_id, limits, fresh=fresh)
-        return self._gather(queries, _query.NodeQuery.read_time)
+        with span("refresh_sessions", instance_id):
+            queries = self._queries(instance_id, node_id, limits, fresh=fresh)
+            return self._gather(queries, _query.NodeQuery.read_time)
 
     def end_sessions(
         self,
@@ -741,7 +777,8 @@ class Client:
         checked_headers(headers or {})
         limits = self._limits(timeout, headers)
         ending = Ending(self._sender, instance_id, chosen, fits, on_outcome, limits)
-        return ending.run()
+        with span("end_sessions", instance_id):
+            return ending.run()
 
     def kill_sessions(
         self,

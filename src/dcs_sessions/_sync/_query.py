@@ -27,6 +27,7 @@ from dcs_sessions._errors import (
 )
 from dcs_sessions._options import ListOptions
 from dcs_sessions._results import NodeSessions
+from dcs_sessions._tracing import expecting
 from dcs_sessions._transports._threads import SideBySide, sleep
 
 if TYPE_CHECKING:
@@ -253,7 +254,8 @@ class NodeQuery:
     def _list_time(self) -> str | None:
         """Return the time of the saved list, or None if there is none that can be read."""
         try:
-            return (self._page(0, 1)).time
+            with expecting(500):
+                return (self._page(0, 1)).time
         except ServerError:
             return None  # 500 before the first query
         except BadRequestError as error:

@@ -109,7 +109,7 @@ class _Pool:
             await session.close()
 
 
-class AsyncTransport:
+class AsyncConnections:
     """A pool of connections, safe to share between the tasks of one event loop."""
 
     def __init__(self, config: TransportConfig) -> None:

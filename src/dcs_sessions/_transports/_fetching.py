@@ -24,10 +24,10 @@ def start(
 
     def send(request: Request) -> Reply:
         # It needs what is here, and the async client needs it only for this.
-        from dcs_sessions._transports._h11 import SyncTransport
+        from dcs_sessions._transports._h11 import SyncConnections
 
         try:
-            transport = SyncTransport(config)
+            transport = SyncConnections(config)
             try:
                 reply = transport.send(request, deadline)
             finally:

@@ -148,10 +148,10 @@ class _Connection:
 
 
 # Those of this process, to be told of a fork before any thread of the child can use them.
-_TRANSPORTS: Final[weakref.WeakSet[SyncTransport]] = weakref.WeakSet()
+_TRANSPORTS: Final[weakref.WeakSet[SyncConnections]] = weakref.WeakSet()
 
 
-class SyncTransport:
+class SyncConnections:
     """A pool of connections, safe to share between threads, and to use on both sides of a fork."""
 
     def __init__(self, config: TransportConfig) -> None:
