@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from dcs_sessions.emulator import Fault
-from emulator.model import METHODS, Call, Node, Span
+from emulator.model import FIELDS, METHODS, Call, Node, Span
 from emulator.world import KEYS, PROJECT, TOKENS, Got, World
 from support.waiting import wait_until
 
@@ -318,6 +318,32 @@ def test_list_is_whole_while_it_is_replaced_again_and_again(world: World) -> Non
         for reader in readers:
             reader.result(60)
     assert all(len(names) == 1 for names in seen.values()), seen
+
+
+def test_every_field_sorts_in_both_orders(world: World) -> None:
+    node = world.nodes[0]
+    for number in (9, 10, 2, 100, 33, 1):
+        fields = dict.fromkeys(
+            ("age", "idle", "sub", "psub", "qbuf", "qbuf_free", "obl", "oll", "omem"), number * 7
+        )
+        node.server.arrive(
+            addr=f"10.0.0.{number}:{number}",
+            fd=str(number * 3 % 101),
+            db=str(number % 34),
+            name=f"n{number * 5 % 13}",
+            user=f"u{number % 4}",
+            cmd=f"c{number % 5}",
+            events="rw"[: number % 2 + 1],
+            flags="Nbx"[number % 3],
+            multi=number % 7 - 1,
+            **{name: value % (index + 11) for index, (name, value) in enumerate(fields.items())},
+        )
+    world.check(world.scan(node, clean_cache=True))
+    for field in FIELDS:
+        for order in ("asc", "desc", None):
+            query = [("sort", field), *([("order", order)] if order else [])]
+            world.check(world.read(node, *query))
+            world.check(world.read(node, *query, ("offset", "1"), ("limit", "3")))
 
 
 @pytest.mark.parametrize("sort", ["id", "name", "addr"])

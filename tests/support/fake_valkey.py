@@ -75,7 +75,9 @@ class FakeValkey:
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.host = host
-        self.clear()
+        self._lock = threading.RLock()
+        self._connections: dict[int, socket.socket] = {}
+        self._set_up()
         fake = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -97,12 +99,15 @@ class FakeValkey:
 
     def clear(self) -> None:
         """Make it a server that has just started, with nobody connected."""
-        for connection in list(getattr(self, "_connections", {}).values()):
+        with self._lock:
+            for gate in self._gates.values():
+                gate.opened.set()
+            self._set_up()
+
+    def _set_up(self) -> None:
+        for connection in self._connections.values():
             _close(connection)
-        for gate in list(getattr(self, "_gates", {}).values()):
-            gate.opened.set()
-        self._lock = threading.RLock()
-        self._connections: dict[int, socket.socket] = {}
+        self._connections = {}
         self._gates: dict[str, _Gate] = {}
         self.rows: list[Row] = []
         # The emulator's own connections.
@@ -180,8 +185,9 @@ class FakeValkey:
 
     def _drop(self) -> None:
         self.own.clear()
-        for connection in list(self._connections.values()):
+        for connection in self._connections.values():
             _close(connection)
+        self._connections = {}
 
     def _serve(self, connection: socket.socket, stream: BufferedIOBase) -> None:
         if self.is_down:
@@ -201,7 +207,9 @@ class FakeValkey:
                 connection.sendall(reply)
         finally:
             with self._lock:
-                self._connections.pop(own.id, None)
+                # After a restart, the ID may be another connection's.
+                if self._connections.get(own.id) is connection:
+                    del self._connections[own.id]
                 if own in self.own:
                     self.own.remove(own)
 
