@@ -93,6 +93,20 @@ CLIENTS = {
         run="./main",
         vendor=True,
     ),
+    "vendor-java": Client(
+        needs=JAVA, build=("mvn -q -B compile",), run="mvn -q -B exec:java", vendor=True
+    ),
+    # The edition for readers of OpenAPI 3.0: made and compiled.
+    "openapi-3.0": Client(
+        needs=("go",),
+        borrows=("go/go.mod", "go/go.sum", "go/oapi-codegen.yaml"),
+        build=(
+            "mkdir -p dcs",
+            "go tool oapi-codegen -config oapi-codegen.yaml ../../openapi-3.0.yaml",
+            "go vet ./...",
+        ),
+        run="",
+    ),
     # Only made, not built.
     **{
         language: Client(needs=JAVA, build=openapi_generator(language, "dcs"), run="")
@@ -129,8 +143,12 @@ def make(language: str) -> None:
     for name in client.borrows:
         shutil.copy(ROOT / "examples" / name, folder)
     # The examples find what a release carries two folders above.
-    edition = editions.dump(editions.clients(spec.load()), "openapi.yaml by an overlay")
-    (OUTPUT / "openapi.clients.yaml").write_text(edition, encoding="utf-8")
+    edition = editions.clients(spec.load())
+    for name, api in (
+        ("openapi.clients.yaml", edition),
+        ("openapi-3.0.yaml", editions.older(edition)),
+    ):
+        (OUTPUT / name).write_text(editions.dump(api, "openapi.yaml"), encoding="utf-8")
     shutil.copy(editions.DATA / "signing-vectors.json", OUTPUT)
     for command in client.build:
         sh(command, folder)

@@ -111,7 +111,11 @@ def recording(upstream: str) -> Iterator[Recorder]:
                 self.close_connection = True
 
         def do(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = self.read_body()
+            # The vendor's Java SDK sends chunks; the length takes their place.
+            if self.headers.get_all("Transfer-Encoding"):
+                del self.headers["Transfer-Encoding"]
+                self.headers["Content-Length"] = str(len(body))
             headers = tuple(self.headers.items())
             status, kind, text = recorder.answer(Recorded(self.command, self.path, headers, body))
             self.send_response(status)
@@ -122,6 +126,17 @@ def recording(upstream: str) -> Iterator[Recorder]:
             self.end_headers()
             if status != 204:
                 self.wfile.write(text)
+
+        def read_body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = b""
+            while size := int(self.rfile.readline().partition(b";")[0], 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            while self.rfile.readline().strip():
+                pass
+            return body
 
         do_GET = do_POST = do  # noqa: N815
 

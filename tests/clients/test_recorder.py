@@ -54,6 +54,14 @@ def test_job_has_an_unknown_status_when_it_is_asked_for_first(
     assert json.loads(proxy.requests[0].body) == body
 
 
+def test_body_in_chunks_is_passed_on_whole(dcs: Emulator, proxy: Recorder) -> None:
+    body = b'{"node_id": "no-such-node"}'
+    path = f"/instances/{dcs.instance_id}/clients"
+    answer = call(dcs, proxy, "POST", path, content=iter([body[:5], body[5:]]))
+    assert answer.status_code == 400
+    assert proxy.requests[0].body == body
+
+
 @pytest.mark.parametrize(
     ("job", "status", "code"), [("gateway", 401, "APIGW.0301"), ("throttled", 429, "APIGW.0308")]
 )
