@@ -122,6 +122,7 @@ contract: $(VENV)/.ready ## Test the emulator against openapi.yaml, every status
 .PHONY: contract-long
 contract-long: $(VENV)/.ready ## Fuzz the emulator for SECONDS=600
 	$(BIN)/python -m tools.contract --seconds $(SECONDS)
+	$(BIN)/pytest -m settings tests/contract
 
 .PHONY: contract-live
 contract-live: $(VENV)/.ready ## Test a real DCS: reads and scans only, unless told otherwise

@@ -35,7 +35,7 @@ from dcs_sessions import Auth, TokenAuth
 from dcs_sessions._endpoints import service_endpoint
 from dcs_sessions._errors import ConfigurationError
 from tools import spec
-from tools.contract_login import login
+from tools.contract_login import logins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,6 +59,15 @@ _TOO_LARGE = 1024 * 1024 + 1
 
 Facts = dict[str, Any]
 Seen = Counter[tuple[str, str]]
+
+
+class Answer(NamedTuple):
+    """An answer that schemathesis has seen: to what, and the login and the ID of the request."""
+
+    operation: str
+    status: str
+    login: str
+    request_id: str
 
 
 class ContractError(Exception):
@@ -144,6 +153,7 @@ class Api:
         self._facts = facts
         self._auth = auth or TokenAuth(facts["token"])
         self._seen = seen
+        self._ids: set[str] = set()
 
     def valid(self, name: str, job_id: str = "0" * 32) -> Call:
         """What the operation takes, on the first node: its example and what is required."""
@@ -198,6 +208,10 @@ class Api:
         )
         status = str(response.status_code)
         self._seen[name, status] += 1
+        request_id = response.headers.get("X-Request-Id", "")
+        if not request_id or request_id in self._ids:
+            raise ContractError(f"{name} answers {status} with the request ID {request_id!r}")
+        self._ids.add(request_id)
         if status in operation.definition["responses"]:
             try:
                 self._schema[operation.path][operation.method.upper()].validate_response(response)
@@ -288,13 +302,17 @@ def environment(facts: Mapping[str, str], seen: Path, *, may_kill: bool) -> dict
 
 
 def schemathesis_run(
-    endpoint: str, variables: Mapping[str, str], reports: Path, *options: str
+    endpoint: str,
+    variables: Mapping[str, str],
+    reports: Path,
+    *options: str,
+    config: Path = spec.ROOT / "schemathesis.toml",
 ) -> bool:
     """Run schemathesis; whether it has found nothing."""
     reports.mkdir(parents=True, exist_ok=True)
     line = [
         str(Path(sys.executable).with_name("schemathesis")),
-        *("--config-file", str(spec.ROOT / "schemathesis.toml")),
+        *("--config-file", str(config)),
         *("run", str(spec.SPEC), "--url", endpoint, "--no-color"),
         *("--report", "junit,html", "--report-junit-path", str(reports / "junit.xml")),
         *("--report-html-path", str(reports / "html")),
@@ -303,10 +321,36 @@ def schemathesis_run(
     return subprocess.run(line, cwd=spec.ROOT, env=dict(variables), check=False).returncode == 0
 
 
-def read(path: Path) -> Seen:
-    """The statuses that schemathesis has seen."""
+def read(path: Path) -> list[Answer]:
+    """The answers that schemathesis has seen."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return Counter((name, status) for name, status in map(str.split, lines))
+    return [Answer(*line.split()) for line in lines]
+
+
+def counted(answers: Sequence[Answer]) -> Seen:
+    """How often each operation has answered with which status."""
+    return Counter((answer.operation, answer.status) for answer in answers)
+
+
+def unidentified(answers: Sequence[Answer]) -> list[str]:
+    """The answers without an ID of the request, or with that of another."""
+    ids = Counter(answer.request_id for answer in answers)
+    return [
+        f"{answer.operation} answered {answer.status} with the request ID {answer.request_id}"
+        for answer in answers
+        if answer.request_id == "-" or ids[answer.request_id] > 1
+    ]
+
+
+def untried(answers: Sequence[Answer]) -> list[str]:
+    """The operations that have not succeeded with a token, or not with a signature."""
+    done = {(answer.operation, answer.login) for answer in answers if answer.status < "300"}
+    return [
+        f"{name} never succeeded with a {login}"
+        for name in spec.operations(spec.load())
+        for login in ("token", "signature")
+        if (name, login) not in done
+    ]
 
 
 def verdict(seen: Seen, *, live: bool = False) -> list[str]:
@@ -353,6 +397,9 @@ def against_emulator(arguments: argparse.Namespace) -> list[str]:
                 "DCS_SESSIONS_INSTANCE": facts["instance_id"],
                 "DCS_SESSIONS_NODE": facts["node_ids"][0],
                 "DCS_SESSIONS_TOKEN": facts["token"],
+                "HUAWEICLOUD_SDK_AK": facts["ak"],
+                "HUAWEICLOUD_SDK_SK": facts["sk"],
+                "HUAWEICLOUD_SDK_SECURITY_TOKEN": "",
                 "DCS_SESSIONS_JOB": job_id,
             },
             noted,
@@ -368,7 +415,9 @@ def against_emulator(arguments: argparse.Namespace) -> list[str]:
         options = (*bound, *arguments.options)
         if not schemathesis_run(facts["endpoint"], variables, arguments.reports, *options):
             amiss.append(FOUND)
-        seen += read(noted)
+        answers = read(noted)
+        amiss += unidentified(answers) + untried(answers)
+        seen += counted(answers)
         try:
             provoke_refusals(api, facts)
             with emulator(arguments.emulator, "--rate-limit", "1/3600") as throttled:
@@ -435,7 +484,9 @@ def against_live(arguments: argparse.Namespace) -> list[str]:
         "node_ids": [settings["DCS_SESSIONS_NODE"]],
     }
     seen: Seen = Counter()
-    settings["DCS_SESSIONS_JOB"] = prepare(Api(facts, seen, login(os.environ))) or ""
+    if os.environ.get("DCS_SESSIONS_TOKEN"):
+        settings["HUAWEICLOUD_SDK_AK"] = ""  # the token goes first
+    settings["DCS_SESSIONS_JOB"] = prepare(Api(facts, seen, logins(os.environ)[0])) or ""
     if not settings["DCS_SESSIONS_JOB"]:
         print("ShowJobInfo does not know the jobs of scans here, and is left out.", flush=True)
         left_out.append("ShowJobInfo")
@@ -451,8 +502,9 @@ def against_live(arguments: argparse.Namespace) -> list[str]:
             *("--max-examples", str(arguments.max_examples), "--rate-limit", arguments.rate),
             *("--exclude-checks", "unsupported_method", *excluded, *arguments.options),
         )
-        amiss = [] if clean else [FOUND]
-        return amiss + verdict(seen + read(noted), live=True)
+        answers = read(noted)
+        amiss = [*([] if clean else [FOUND]), *unidentified(answers)]
+        return amiss + verdict(seen + counted(answers), live=True)
 
 
 def main() -> int:

@@ -5,8 +5,10 @@ Schemathesis imports this as it starts; tools/contract.py sets the environment.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from requests.auth import AuthBase
 
 from dcs_sessions._wire import Request
 from tools import spec
-from tools.contract_login import login
+from tools.contract_login import logins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,19 +29,23 @@ if TYPE_CHECKING:
 
     Case = AnyCase[Any]
 SCAN_SECONDS = 60.0
+# Long enough not to be made up by chance.
+ID = re.compile(r"[0-9a-f]{8}|\d:\d")
 _POLL_SECONDS = 0.02
 
 
 class Login(AuthBase):
     """Puts a token on a request, or signs it as it goes out: path, query and body in their bytes.
 
+    Where there are both, they take turns.
+
     Args:
-        environment: Where the token or the keys are.
+        environment: Where the token and the keys are.
         may_kill: Whether requests that end sessions may go out.
     """
 
     def __init__(self, environment: Mapping[str, str], *, may_kill: bool) -> None:
-        self._auth = login(environment)
+        self._auths = itertools.cycle(logins(environment))
         self._may_kill = may_kill
 
     def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -64,7 +70,7 @@ class Login(AuthBase):
             request.headers["Content-Type"] = (
                 content_type.decode("latin-1") if isinstance(content_type, bytes) else content_type
             )
-        next(self._auth.flow(request))
+        next(next(self._auths).flow(request))
         request.headers.pop("Content-Type", None)
         prepared.headers.update(request.headers)
         return prepared
@@ -90,26 +96,28 @@ class WhileSending(AuthBase):
 
 
 class Known:
-    """Ids that exist: those the run was given, and those the server has answered with since."""
+    """Ids that exist: those the run was given, and whatever the server has answered with since."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.node = environment["DCS_SESSIONS_NODE"]
         self.job = environment.get("DCS_SESSIONS_JOB", "")
-        self._seen = {self.node, self.job}
+        self._given = {self.node, self.job}
 
     def learn(self, operation: str, answer: Any) -> None:
-        """Remember the ids in an answer."""
-        if not isinstance(answer, dict):
-            return
-        if operation == "ShowNodesInformation":
-            self._seen.update(str(node.get("node_id")) for node in answer.get("nodes", []))
-        elif operation in ("ScanClients", "HangUpKillAllClients"):
+        """Remember the ids in an answer, of anything."""
+        if operation in ("ScanClients", "HangUpKillAllClients") and isinstance(answer, dict):
             self.job = str(answer.get("job_id"))
-            self._seen.add(self.job)
+        self._given.update(
+            value for _, value in spec.walk(answer) if isinstance(value, str) and ID.search(value)
+        )
 
     def put(self, container: Any, name: str, known: str) -> None:
-        """Replace an id that does not exist."""
-        if isinstance(container, dict) and name in container and container[name] not in self._seen:
+        """Replace an id that was made up.
+
+        What the server has given out stays, as something else too: a link that takes the wrong
+        field of an answer is found by the answer to the request.
+        """
+        if isinstance(container, dict) and name in container and container[name] not in self._given:
             container[name] = known
 
 
@@ -155,8 +163,11 @@ def after_call(context: HookContext, case: Case, response: Response) -> None:
     if response.request.method != case.operation.method.upper():
         return  # a method that the path does not have
     operation = operation_id(case)
+    headers = response.request.headers
+    used = "signature" if "Authorization" in headers else "token"
+    request_id = response.headers.get("x-request-id", ["-"])[0]
     with SEEN.open("a", encoding="utf-8") as file:
-        file.write(f"{operation} {response.status_code}\n")
+        file.write(f"{operation} {response.status_code} {used} {request_id}\n")
     if response.status_code != 200:
         return
     try:
