@@ -9,10 +9,13 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
 
+from dcs_sessions.emulator import Emulator
+from support.waiting import wait_until
 from tools import editions, spec
 
 if TYPE_CHECKING:
@@ -153,6 +156,40 @@ def test_collection_and_http_file_have_the_same_requests(folder: Path) -> None:
         if "body" in request:
             assert request["body"]["raw"] in text
     assert text.count("###") == len(collection["item"])
+
+
+def test_requests_of_the_collection_are_taken_by_the_emulator(folder: Path) -> None:
+    collection = json.loads((folder / "dcs.postman_collection.json").read_text())
+    with Emulator() as dcs:
+        values = {
+            "endpoint": dcs.endpoint,
+            "token": dcs.token,
+            "project_id": dcs.project_id,
+            "instance_id": dcs.instance_id,
+            "node_id": dcs.node_ids[0],
+        }
+
+        def send(request: Node) -> httpx.Response:
+            def fill(text: str) -> str:
+                return re.sub(r"{{(\w+)}}", lambda match: values[match[1]], text)
+
+            return httpx.request(
+                request["method"],
+                fill(request["url"]["raw"]),
+                headers={header["key"]: fill(header["value"]) for header in request["header"]},
+                content=fill(request["body"]["raw"]) if "body" in request else None,
+                trust_env=False,
+                timeout=60,
+            )
+
+        requests = {item["name"]: item["request"] for item in collection["item"]}
+        (job,) = (name for name in requests if name.startswith("ShowJobInfo:"))
+        for name, request in sorted(requests.items(), key=lambda item: item[0] == job):
+            answer = send(request)
+            assert answer.status_code == (204 if name.startswith("HangUpClients:") else 200), name
+            if "job_id" in (answer.json() if answer.content else {}):
+                values["job_id"] = answer.json()["job_id"]
+                wait_until(lambda: send(requests[job]).json()["status"] == "SUCCESS")
 
 
 def test_no_variable_is_left_without_a_value_and_no_secret_is_shipped(folder: Path) -> None:
