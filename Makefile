@@ -115,6 +115,11 @@ demo: $(VENV)/.ready ## See the sessions of a real Valkey, and end one of them
 test: $(VENV)/.ready $(if $(CI)$(shell command -v npm),tools/node_modules/.ready $(PAGE)) ## Run the tests
 	$(BIN)/pytest --numprocesses auto
 
+# OPTIONS="--times 3 tests/client" says how often, and what.
+.PHONY: flakes
+flakes: $(VENV)/.ready ## Run the tests in other orders, busy, on one core, in another zone and language
+	$(BIN)/python tests/flakes.py $(OPTIONS)
+
 .PHONY: contract
 contract: $(VENV)/.ready ## Test the emulator against openapi.yaml, every status of every operation
 	$(BIN)/python -m tools.contract

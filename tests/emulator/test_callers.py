@@ -477,6 +477,45 @@ def test_every_operation_is_refused_for_what_is_not_there(world: World) -> None:
     }
 
 
+def test_instances_are_found_by_every_value_of_every_filter(world: World) -> None:
+    values = {
+        "offset": ("0", "1", "4", "9", "-1"),
+        "limit": ("1", "2", "1000", "0", "1001"),
+        "name": ("billing", "billing-old", "Billing", ""),
+        "name_equal": ("true", "false", "", "billing-old", "billing"),
+        "status": ("RUNNING", "DELETED", "CREATEFAILED"),
+        "ip": ("127.0.0.1", "::1", "127.0.0"),
+        "tags": ("team=a", "team=a,stage=b", "team=a,stage=c", "team=b", ""),
+        "capacity": ("0.125", ".125", "4"),
+        "include_failure": ("true", "false", "1"),
+        "include_delete": ("true", "false", "1"),
+        "is_recycle": ("true", "false", "yes"),
+        "instance_id": (world.service.instances[3].instance_id, "x"),
+    }
+    every = [("include_failure", "true"), ("include_delete", "true")]
+    pairs = [(name, value) for name, texts in values.items() for value in texts]
+    for pair in pairs:
+        others = [] if pair[0].startswith("include") else every
+        world.check(world.call("instances", query=[pair]))
+        world.check(world.call("instances", query=[*others, pair]))
+        world.check(world.call("instances", query=[pair, pair]))
+    for name in values["name"]:
+        for exact in values["name_equal"]:
+            query = [*every, ("name", name), ("name_equal", exact)]
+            world.check(world.call("instances", query=query))
+
+
+@pytest.mark.parametrize("algorithm", ["SDK-HMAC-SM3", "SDK-ECDSA-P256-SHA256", "V11-HMAC-SHA256"])
+def test_algorithm_that_is_not_supported_is_named(world: World, algorithm: str) -> None:
+    call = world.call("logical-nodes", login="none")
+    target, headers = world.request(call)
+    signed = world.sign(call, target, headers, *KEYS["key"])
+    value = signed["Authorization"].replace("SDK-HMAC-SHA256", algorithm)
+    got = world.send("GET", target, {**signed, "Authorization": value})
+    assert refused(got) == (401, "APIGW.0301")
+    assert got.body["error_msg"].endswith(f"and not {algorithm}")
+
+
 def test_scan_of_one_node_is_no_scan_of_another(world: World) -> None:
     def node_of(number: int) -> Node:
         return world.service.instances[number].nodes[0]

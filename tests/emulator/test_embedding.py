@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import resource
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +17,8 @@ import httpx
 import pytest
 
 from dcs_sessions import emulator
-from dcs_sessions.emulator import Emulator, EmulatorError, Fault
+from dcs_sessions.emulator import Credentials, Emulator, EmulatorError, Fault
+from dcs_sessions.emulator._valkey import EmbeddedValkey, ValkeyStartError
 
 if TYPE_CHECKING:
     from emulator.conftest import Api, Connect, MakeApi, MakeDcs
@@ -110,6 +113,8 @@ def test_arguments_that_make_no_sense(arguments: dict[str, Any], argument: str) 
     with pytest.raises(EmulatorError) as caught, Emulator(**arguments):
         pass
     assert caught.value.argument == argument
+    assert re.fullmatch(r"(?!.*None)\S.{10,}\S", caught.value.reason), "a reason in words"
+    assert str(caught.value) == f"{argument}: {caught.value.reason}"
     assert threading.active_count() == threads
 
 
@@ -137,6 +142,53 @@ print("httpx" in sys.modules)
     assert output == (
         "['dcs_sessions', 'dcs_sessions._contract', 'dcs_sessions._signing']\nFalse\n"
     )
+
+
+def test_ready_file_has_all_that_a_client_needs(tmp_path: Path) -> None:
+    logins = Credentials(token="t", readonly_token="r", ak="a", sk="s", security_token="st")
+    path = tmp_path / "ready.json"
+    with Emulator(nodes=2, instance_name="mine", credentials=logins) as dcs:
+        dcs.write_ready_file(path)
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        assert facts == {
+            **{name: getattr(dcs, name) for name in ("endpoint", "project_id", "instance_id")},
+            "node_ids": list(dcs.node_ids),
+            "redis_urls": list(dcs.redis_urls),
+            "token": "t",
+            "readonly_token": "r",
+            "noaccess_token": dcs.noaccess_token,
+            "ak": "a",
+            "sk": "s",
+            "security_token": "st",
+            "temporary_ak": logins.temporary_ak,
+            "temporary_sk": logins.temporary_sk,
+            "instance_name": "mine",
+            "instances": dcs.instances,
+        }
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_settings_of_the_first_instance_arrive(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+    settings: list[tuple[dict[str, Any], str, object]] = [
+        ({"instance_name": "checkout"}, "name", "checkout"),
+        ({"instance_id": "i-1"}, "instance_id", "i-1"),
+        ({"cache_mode": "proxy"}, "cache_mode", "proxy"),
+        ({"transparent_client_ip": False}, "transparent_client_ip_enable", False),
+        ({}, "transparent_client_ip_enable", True),
+        ({"nodes": 2}, "sharding_count", 2),
+    ]
+    for arguments, name, value in settings:
+        api = make_api(make_dcs(**arguments))
+        assert api.http.get(api.instance).json()[name] == value, arguments
+
+
+def test_port_of_a_server_that_is_taken_is_named() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(ValkeyStartError, match="Address already in use"),
+    ):
+        EmbeddedValkey(taken.getsockname()[1])
 
 
 def test_no_operation_reads_the_contract() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -268,3 +269,5 @@ def test_instances_that_make_no_sense(arguments: dict[str, Any], argument: str) 
     with pytest.raises(EmulatorError) as caught:
         Emulator(**arguments)
     assert caught.value.argument == argument
+    assert not re.search("None|XX", caught.value.reason)
+    assert len(caught.value.reason) > 10, "a reason in words"

@@ -246,8 +246,11 @@ class World:
         assert re.fullmatch("[0-9a-f]{32}", request_id)
         assert request_id not in self.request_ids, "two answers have one ID"
         self.request_ids.add(request_id)
-        if raw and got.status >= 400 and got.body["error_code"].startswith("APIGW"):
-            assert got.body["request_id"] == request_id
+        if raw and got.status >= 400:
+            message = got.body["error_msg"]
+            assert re.fullmatch(r"(?!.*None)\S.*[^\s:]", message, re.DOTALL), "nothing is said"
+            if got.body["error_code"].startswith("APIGW"):
+                assert got.body["request_id"] == request_id
         return got
 
     def plain(self, call: Call, connection: http.client.HTTPConnection | None = None) -> Got:

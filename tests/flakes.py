@@ -1,0 +1,86 @@
+"""`make flakes`: run the tests again and again, in conditions that show what hangs on luck.
+
+    python tests/flakes.py [--times 1] [--only NAME] [paths and options of pytest ...]
+
+Each condition runs in an order of its own, which its seed gives again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+ROOT = Path(__file__).parent.parent
+BUSY = [sys.executable, "-c", "while True: pass"]
+# Name -> what stands before the command, variables, and how many processes use the processor.
+CONDITIONS: dict[str, tuple[list[str], dict[str, str], int]] = {
+    "as it is": ([], {}, 0),
+    "beside two busy cores": ([], {}, 2),
+    "on one core": (["taskset", "--cpu-list", "0"], {}, 0),
+    "in Shanghai": ([], {"TZ": "Asia/Shanghai"}, 0),
+    "without a language": ([], {"LANG": "C", "LC_ALL": "C"}, 0),
+    "with cold caches": ([], {"PYTHONDONTWRITEBYTECODE": "1"}, 0),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests a random order, file by file, so that fixtures of a file are made once."""
+    seed = os.environ.get("DCS_SESSIONS_ORDER")
+    if seed:
+        dice = random.Random(seed)
+        files = sorted({str(item.path) for item in items})
+        dice.shuffle(files)
+        at = {file: number for number, file in enumerate(files)}
+        dice.shuffle(items)
+        items.sort(key=lambda item: at[str(item.path)])
+
+
+def run(condition: str, seed: str, arguments: list[str]) -> int:
+    """Run the tests once."""
+    before, variables, busy = CONDITIONS[condition]
+    if condition == "with cold caches":
+        for folder in (".pytest_cache", ".hypothesis"):
+            shutil.rmtree(ROOT / folder, ignore_errors=True)
+    environment = {**os.environ, **variables, "DCS_SESSIONS_ORDER": seed}
+    environment["PYTHONPATH"] = str(ROOT / "tests")
+    others = [subprocess.Popen(BUSY) for _ in range(busy)]
+    try:
+        command = [*before, sys.executable, "-m", "pytest", "-q", "-p", "flakes", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def main() -> int:
+    """Run the command line; the result is the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--times", type=int, default=1)
+    parser.add_argument("--seed", default="0")
+    parser.add_argument("--only", choices=CONDITIONS)
+    options, arguments = parser.parse_known_args()
+    failed = 0
+    for number in range(options.times):
+        for condition in [options.only] if options.only else CONDITIONS:
+            seed, began = f"{options.seed}-{number}", time.monotonic()
+            code = run(condition, seed, arguments or ["--numprocesses", "auto"])
+            failed += code != 0
+            took = time.monotonic() - began
+            print(f"== {condition}, order {seed}: exit {code} after {took:.0f} s", flush=True)
+    print(f"{failed} runs failed.")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
