@@ -61,6 +61,7 @@ FOUND_BY_SUITE = (
     "the port of a node is a number",
     "a field of the errors is renamed",
     "the details of an error cannot be null",
+    "a link takes another ID of the node",
 )
 
 
