@@ -70,6 +70,12 @@ CLIENTS = {
         build=("go generate ./...", "go vet ./...", "go build -o main .", "go test ./..."),
         run="./main",
     ),
+    "ogen": Client(
+        needs=("go",),
+        borrows=("go/sign.go",),
+        build=("go generate ./...", "go vet ./...", "go build -o main ."),
+        run="./main",
+    ),
     "java": Client(
         needs=JAVA,
         build=(
