@@ -243,6 +243,10 @@ bench: $(VENV)/.ready ## Measure the client against its peers
 	@mkdir -p reports
 	$(BIN)/python tests/bench/bench.py reports/bench.json
 
+.PHONY: footprint
+footprint: $(VENV)/.ready ## Measure what an installation takes, beside its peers (needs the network)
+	$(BIN)/python -m tools.footprint
+
 .PHONY: resilience
 resilience: $(VENV)/.ready ## Meet every fault, and load: 10,000 connections, 100,000 requests
 	$(BIN)/pytest --numprocesses auto tests/resilience/test_faults.py tests/secrets
