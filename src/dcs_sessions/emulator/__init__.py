@@ -31,11 +31,11 @@ try:
     from dcs_sessions.emulator._faults import Fault
     from dcs_sessions.emulator._instances import Instance
     from dcs_sessions.emulator._server import Emulator, EmulatorError
-except ModuleNotFoundError as error:
-    if str(error.name).startswith("dcs_sessions"):
+except ModuleNotFoundError as _error:
+    if str(_error.name).startswith("dcs_sessions"):
         raise
     raise ModuleNotFoundError(
-        f'{error.name} is missing: pip install "dcs-sessions[emulator]"', name=error.name
+        f'{_error.name} is missing: pip install "dcs-sessions[emulator]"', name=_error.name
     ) from None
 
 __all__ = [
