@@ -118,7 +118,6 @@ def test_nothing_is_imported_before_a_fixture_is_used(tmp_path: Path) -> None:
         "def test_it():\n"
         "    ours = {name for name in sys.modules if name.startswith('dcs_sessions')}\n"
         "    assert ours == {'dcs_sessions', 'dcs_sessions.pytest_plugin'}\n"
-        "    assert not {'starlette', 'aiohttp', 'httpx'} & sys.modules.keys()\n"
     )
     run = run_pytest(tmp_path)
     assert run.returncode == 0, run.stdout
