@@ -140,10 +140,19 @@ clients: $(VENV)/.ready ## Make, build and run the clients of other languages (o
 $(PAGE): openapi.yaml tools/page.py $(VENV)/.ready tools/node_modules/.ready
 	$(BIN)/python -m tools.page
 
+.PHONY: golden
+golden: $(VENV)/.ready ## Write what commands print into the documentation, and its pictures
+	DCS_SESSIONS_WRITE_GOLDEN=1 $(BIN)/pytest tests/docs/test_alert.py tests/docs/test_tutorial.py
+
 SITE := build/site
 .PHONY: docs
 docs: $(PAGE) ## Build the documentation in build/site
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir $(abspath $(SITE))
+	rm -rf $(SITE)
+	$(BIN)/python -m tools.commands
+	@# --clean: its cache does not see that a docstring has changed.
+	SITE=$(SITE) $(BIN)/zensical build --clean --strict --config-file mkdocs.yml
+	@# What makes search work from a folder is fetched from elsewhere otherwise.
+	perl -0pi -e 'BEGIN { open F, "tools/node_modules/iframe-worker/shim/index.js"; $$shim = <F> } s|<script src="https://unpkg\.com/iframe-worker/shim"[^>]*></script>|<script>$$shim</script>|' $$(find $(SITE) -name '*.html')
 	$(TOOLS)/redocly build-docs openapi.yaml --config tools/redocly.yaml --inlineBundle --output $(SITE)/api.html
 	@# Redoc would fetch the logo of its makers, whose name is enough.
 	perl -pi -e 's|https://cdn\.redoc\.ly/[\w/.-]+\.svg|data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 width=%2248%22 height=%2212%22%3E%3Ctext y=%2210%22 font-size=%2212%22 font-family=%22sans-serif%22%3ERedocly%3C/text%3E%3C/svg%3E|g' $(SITE)/api.html

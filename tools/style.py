@@ -44,6 +44,8 @@ def phrases(page: str) -> dict[str, tuple[re.Pattern[str], str]]:
             body = "".join(parts.get(char) or re.escape(char) for char in phrase)
             if phrase[0].isalpha():
                 body = rf"\b[{phrase[0]}{phrase[0].upper()}]{body[1:]}"
+            elif phrase[0] == "`":  # not a part of a longer row of them
+                body = f"(?<!`){body}(?!`)"
             end = r"\b" if phrase[-1].isalnum() else ""
             pattern = re.compile(f"{body}{end}", re.MULTILINE)
             found[phrase] = pattern, replacement

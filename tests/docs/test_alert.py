@@ -1,11 +1,10 @@
 """The terminal session of docs/how-to/from-an-alert.md, typed in on a terminal 80 columns wide.
 
-With DCS_SESSIONS_WRITE_GOLDEN set, what it shows is written into the page.
+The picture of README.md is made from it.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import resource
 import shlex
@@ -18,12 +17,14 @@ from urllib.parse import urlsplit
 
 import pytest
 import valkey
+from rich.text import Text
 
 from dcs_sessions.emulator import Emulator, Instance
 from support.command import Cli
+from support.picture import lines_of, svg
+from support.typed import ROOT, keep, run_page, without_chance
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "from-an-alert.md"
-BLOCK = re.compile(r"(?<=```console\n\$ )(.*)\n((?:.*\n)*?)(?=```\n)")
+PAGE = ROOT / "docs" / "how-to" / "from-an-alert.md"
 LEAKED, OTHERS, NODES, LIMIT = 2000, 965, 16, 30_000
 LEAKING_HOST = "127.0.0.66"
 
@@ -60,13 +61,6 @@ def dcs() -> Iterator[Emulator]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def without_chance(text: str) -> str:
-    """Leave out what is another each time: the time of lists, and ports."""
-    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "2026-11-24T03:00:00.000Z", text)
-    text = re.sub(rf"{LEAKING_HOST}:\d+", f"{LEAKING_HOST}:40000", text)
-    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
-
-
 def test_session_is_as_documented(dcs: Emulator, tmp_path: Path) -> None:
     cli = Cli(
         tmp_path,
@@ -74,24 +68,37 @@ def test_session_is_as_documented(dcs: Emulator, tmp_path: Path) -> None:
         DCS_SESSIONS_TOKEN=dcs.token,
         HUAWEICLOUD_SDK_PROJECT_ID=dcs.project_id,
     )
-    text = PAGE.read_text("utf-8")
     shown: list[str] = []
-    for command, _ in BLOCK.findall(text):
-        words = shlex.split(command)[1:]
-        with cli.terminal(*words, columns=80, rows=60) as terminal:
+    picture: list[Text] = []
+
+    def run(block: re.Match[str]) -> str | None:
+        if block["command"] is None:
+            return None
+        with cli.terminal(*shlex.split(block["command"])[1:], columns=80, rows=60) as terminal:
             shown.append(without_chance(terminal.end(0)))
+            if len(shown) != 2:
+                picture.append(Text.assemble(("$ ", "bold green"), (block["command"], "bold")))
+                picture.extend([*map(dated, lines_of(terminal.screen)), Text()])
+        return shown[-1]
+
+    run_page(PAGE, run)
     assert len(shown) == 4
-    found = iter(shown)
-    typed = BLOCK.sub(lambda block: f"{block[1]}\n{next(found)}", text)
-    if os.environ.get("DCS_SESSIONS_WRITE_GOLDEN"):
-        PAGE.write_text(typed, "utf-8")
-    assert typed == text
     first, last = shown[0].splitlines(), shown[-1].splitlines()
     assert "2,965 of 30,000 connections (10 %)" in first
     assert any(re.match(r"127\.0\.0\.66, cart-worker +2,000 +67 %  █+$", line) for line in first)
     assert shown[2].endswith("2,000 ended, 0 gone already, 0 spared, 0 unknown\n")
     assert "965 of 30,000 connections (3 %)" in last
     assert "cart-worker" not in shown[-1]
+    for theme in ("light", "dark"):
+        keep(ROOT / "docs" / "assets" / f"terminal-{theme}.svg", svg(picture[:-1], theme, 80))
+
+
+def dated(line: Text) -> Text:
+    """Replace the times in a line, which has the same length afterwards."""
+    plain = without_chance(line.plain).rstrip("\n")
+    assert len(plain) == len(line.plain)
+    line.plain = plain
+    return line
 
 
 @pytest.mark.parametrize("columns", [60, 80])

@@ -6,18 +6,23 @@ Screenshots are left in reports/.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_playwright
 
+import dcs_sessions
+from dcs_sessions import emulator
+from dcs_sessions._cli import _failures, _overview
 from dcs_sessions.emulator import Emulator
+from tools import commands, spec
 from tools import page as tools_page
-from tools import spec
 
 pytestmark = [pytest.mark.node, pytest.mark.xdist_group("browser")]
 
@@ -41,15 +46,16 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[[str, str], Page]]:
+def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Open a page at a width, and see in the end that it was well and kept to itself."""
     opened: list[tuple[Page, list[str], list[str]]] = []
     contexts = []
 
-    def open_page(url: str, width: str) -> Page:
-        contexts.append(
-            context := browser.new_context(viewport={"width": WIDTHS[width], "height": 900})
+    def open_page(url: str, width: str, scheme: Literal["light", "dark"] = "light") -> Page:
+        context = browser.new_context(
+            viewport={"width": WIDTHS[width], "height": 900}, color_scheme=scheme
         )
+        contexts.append(context)
         page = context.new_page()
         problems: list[str] = []
         requests: list[str] = []
@@ -84,7 +90,7 @@ def fits(page: Page) -> bool:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_emulator_shows_a_page_that_works(
-    width: str, visit: Callable[[str, str], Page], dcs: Emulator
+    width: str, visit: Callable[..., Page], dcs: Emulator
 ) -> None:
     page = visit(f"{dcs.endpoint}/", width)
     operation = page.locator("#operations-Nodes-ShowNodesInformation")
@@ -100,9 +106,9 @@ def test_emulator_shows_a_page_that_works(
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(worker_id: str) -> Iterator[Path]:
     """The documentation, made as `make docs` makes it."""
-    folder = tmp_path_factory.mktemp("site")
+    folder = Path("build", f"site-{worker_id}")
     environment = Path(sys.prefix)
     ready = ("--assume-old", f"{environment}/.ready")
     run = subprocess.run(
@@ -112,18 +118,96 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text=True,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    return folder
+    yield spec.ROOT / folder
+    shutil.rmtree(spec.ROOT / folder)
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["api", "index", "reference", "how-to/emulator"])
-def test_documentation(
-    name: str, width: str, visit: Callable[[str, str], Page], site: Path
+def test_documentation_fits_and_loads_nothing_from_elsewhere(
+    width: str, scheme: str, visit: Callable[..., Page], site: Path
 ) -> None:
-    page = visit((site / f"{name}.html").as_uri(), width)
-    expect(page.locator("h1").first).to_be_visible()
-    page.screenshot(path=REPORTS / f"{name.replace('/', '-')}-{width}.png")
-    assert fits(page)
+    page = visit((site / "index.html").as_uri(), width, scheme)
+    for name in (
+        "index",
+        "tutorial",
+        "command-line",
+        "reference",
+        "errors",
+        "how-to/emulator",
+        "explanation/kills",
+        *(["api"] if scheme == "light" else []),
+    ):
+        page.goto((site / f"{name}.html").as_uri())
+        expect(page.locator("h1").first).to_be_visible()
+        page.screenshot(path=REPORTS / f"{name.replace('/', '-')}-{width}-{scheme}.png")
+        assert fits(page), name
+        if name != "api":
+            background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            channels = [float(each) for each in re.findall(r"[\d.]+", background)[:3]]
+            assert (sum(channels) < 3 * 128) == (scheme == "dark"), background
+
+
+def search(page: Page, text: str) -> Locator:
+    """Search the site, and return what is found."""
+    page.get_by_role("button", name="Search").first.click()
+    page.keyboard.type(text)
+    return page.get_by_role("listbox").get_by_role("option")
+
+
+def test_new_user_finds_the_way_to_an_error_code(visit: Callable[..., Page], site: Path) -> None:
+    page = visit((site / "index.html").as_uri(), "wide")
+    page.get_by_role("link", name="Tutorial", exact=True).first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Tutorial")
+    page.get_by_role("article").get_by_role("link", name="Command line").last.click()
+    expect(page.get_by_role("heading", name="Exit codes")).to_be_visible()
+    search(page, "DCS.4957").filter(has_text="Errors").first.click()
+    page.wait_for_url("**/errors.html*")
+    expect(page.get_by_role("cell", name="DCS.4957")).to_be_visible()
+
+
+def test_search_finds_what_users_look_for(visit: Callable[..., Page], site: Path) -> None:
+    page = visit((site / "index.html").as_uri(), "wide")
+    for text, title in {
+        "exit code": "Command line",
+        "kill-all": "Command line",
+        "maxclients": "How DCS sessions work",
+        "command line": "Command line",
+        "AsyncClient": "Library",
+    }.items():
+        page.reload()
+        expect(search(page, text).filter(has_text=title).first).to_be_visible()
+
+
+def test_navigation_has_every_page(site: Path) -> None:
+    config = (spec.ROOT / "mkdocs.yml").read_text("utf-8")
+    named = set(re.findall(r": ([\w/-]+\.md)$", config, re.MULTILINE))
+    docs = spec.ROOT / "docs"
+    assert named == {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")}
+    assert (site / "api.html").is_file()
+
+
+def test_library_page_has_every_public_name(site: Path) -> None:
+    page = (site / "reference.html").read_text("utf-8")
+    for module in (dcs_sessions, emulator):
+        shown = set(re.findall(rf'id="{module.__name__}\.(\w+)"', page))
+        named = {name for name in module.__all__ if f"<code>{name}</code>" in page}
+        assert set(module.__all__) - shown - named == set()
+
+
+def test_exit_codes_of_the_page_are_those_of_the_commands() -> None:
+    page = (spec.ROOT / "docs" / "command-line.md").read_text("utf-8")
+    codes = {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
+    assert codes == {0, *(code for _, code, _ in _failures._KINDS), _failures.INTERRUPTED, 6}
+
+
+def test_command_line_page_describes_every_field_and_option() -> None:
+    made = commands.reference()
+    assert set(commands.FIELDS) <= set(_overview.COMMANDS)
+    for name, place in _overview.COMMANDS.items():
+        section = made.partition(f"\n### {name}\n")[2].partition("\n### ")[0]
+        assert section, place
+        assert ("-o, --output" in section) == (name in commands.FIELDS), name
 
 
 def test_page_has_the_whole_contract() -> None:

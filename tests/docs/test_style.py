@@ -39,6 +39,7 @@ def test_phrase_is_found_across_lines_and_at_the_start_of_a_sentence(text: str) 
         "def test_answer_is_kept() -> None:",
         "`one` and `two`",
         "```python\ncode\n```",
+        "(?:```|~~~).*(?:```)",
         "::: dcs_sessions.Client",
         "part[::2], '::1'",
     ],

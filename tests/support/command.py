@@ -11,7 +11,6 @@ import subprocess
 import sys
 import termios
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -120,7 +119,8 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        os.close(self.slave)
+        if self.slave >= 0:
+            os.close(self.slave)
         self._reader.join(5)
         os.close(self._master)
 
@@ -163,12 +163,11 @@ class Terminal:
     def end(self, code: int) -> str:
         """Wait until the command has ended with this exit code, and give the screen."""
         assert self.process.wait(30) == code, self.text()
-        # What it wrote last has been read when nothing more comes.
-        size = -1
-        while size != len(self.raw):
-            size = len(self.raw)
-            time.sleep(0.05)
         self.after = termios.tcgetattr(self.slave)
+        # With nobody left to write, the reader ends when it has read everything.
+        os.close(self.slave)
+        self.slave = -1
+        self._reader.join(30)
         return self.text()
 
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from dcs_sessions._results import NodeSessions
     from dcs_sessions_api.models import Session
 
-_COLUMNS = (
+COLUMNS = (
     Column("result", whole=True),
     Column("node_id", title="node", end=True),
     Column("address", whole=True),
@@ -185,7 +185,7 @@ def kill(
             _spare(rows, again.nodes)
         if not victims:
             _console.note("No session matches: nothing was done.")
-            print_rows([], form, _COLUMNS)
+            print_rows([], form, COLUMNS)
         elif dry_run:
             name = name_of(client, instance_id)
             _show_overview(title_of(name, instance_id), filters, victims, ask=False)
@@ -299,7 +299,7 @@ def _show_overview(title: str, filters: Filters, victims: Sequence[_Victim], *, 
     ]
     left_alone = [victim.row() for victim in victims if victim.result]
     width = terminal_width() if terminal else None
-    for line in Table.of(rows + left_alone[:EXAMPLES], _COLUMNS).lines(width):
+    for line in Table.of(rows + left_alone[:EXAMPLES], COLUMNS).lines(width):
         click.echo(line, err=True)
     for what, count in (("to end", len(meant)), ("left alone", len(left_alone))):
         if count > EXAMPLES:
@@ -319,14 +319,14 @@ def _report(victims: Sequence[_Victim], form: str) -> None:
     rows = [victim.row() for victim in victims]
     total = total_line(victim.result for victim in victims)
     if form != "table":
-        print_rows(rows, form, _COLUMNS)
+        print_rows(rows, form, COLUMNS)
         _console.note(total)
         return
     shown = [row for row in rows if row["result"] not in {"ended", "would end"}]
     shown += [row for row in rows if row["result"] == "would end"][:EXAMPLES]
     with _console.reader_may_leave():
         if shown:
-            print_rows(shown, form, _COLUMNS)
+            print_rows(shown, form, COLUMNS)
         if len(shown) < len(rows) and any(row["result"] == "would end" for row in shown):
             click.echo(f"and {len(rows) - len(shown):,} more, all with -o jsonl")
         click.echo(total)

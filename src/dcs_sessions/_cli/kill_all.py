@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dcs_sessions._cli._output import Row
     from dcs_sessions._cli._reading import Lists
 
-_COLUMNS = (
+COLUMNS = (
     Column("node_id", title="node", end=True),
     Column("result", whole=True),
     Column("sessions", right=True),
@@ -68,7 +68,7 @@ def kill_all(
         except DcsSessionsError as error:
             reason = f"nothing was sent: {_failures.what_happened(error)}"
             row = {"node_id": node_id or "", "result": "not ended", "reason": reason}
-            print_rows([row], form, _COLUMNS)
+            print_rows([row], form, COLUMNS)
             raise
         name = name_of(client, instance_id)
         _show_overview(title_of(name, instance_id), before, is_asked=not yes)
@@ -89,7 +89,7 @@ def kill_all(
             finally:
                 # Also after an interrupt: report what is known.
                 with _signals.ignored():
-                    print_rows(rows, form, _COLUMNS)
+                    print_rows(rows, form, COLUMNS)
 
 
 def _show_overview(title: str, before: Lists, *, is_asked: bool) -> None:

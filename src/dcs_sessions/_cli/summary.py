@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dcs_sessions._cli._statistics import Group
 
 # Columns of CSV, in a stable order.
-_COLUMNS = tuple(
+COLUMNS = tuple(
     Column(name)
     for name in (
         "group",
@@ -186,7 +186,7 @@ def _print(report: Report, form: str, top: int | None) -> None:
     elif form == "table":
         print_report(report)
     else:
-        print_rows(report.rows(top), form, _COLUMNS)
+        print_rows(report.rows(top), form, COLUMNS)
 
 
 def _write_page(html: Path, lists: Lists, report: Report) -> None:
