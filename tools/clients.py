@@ -65,6 +65,19 @@ JAVA = ("java", "mvn")
 CLIENTS = {
     "typescript": NPM._replace(build=(*NPM.build, "npm test")),
     "hey-api": NPM._replace(borrows=("typescript/sign.ts",)),
+    **{
+        name: Client(
+            needs=(*NPM.needs, *JAVA),
+            borrows=("typescript/sign.ts",),
+            build=(
+                *openapi_generator(name, "dcs", "importFileExtension=.js"),
+                "npm ci",
+                "npm run build",
+            ),
+            run=NPM.run,
+        )
+        for name in ("typescript-axios", "typescript-fetch")
+    },
     "go": Client(
         needs=("go",),
         build=("go generate ./...", "go vet ./...", "go build -o main .", "go test ./..."),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from dcs_sessions_api.models import (
-        Configuration,
+        ConfigurationParameter,
         Instance,
         Job,
         ListedInstance,
@@ -69,8 +69,8 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "Client",
-    "Configuration",
     "ConfigurationError",
+    "ConfigurationParameter",
     "ConnectionLimit",
     "DcsSessionsError",
     "EcsMetadataAuth",
@@ -116,7 +116,7 @@ _HOMES: Final = {
     "dcs_sessions._transports._own": ("AsyncTransport", "Transport"),
     "dcs_sessions._wire": ("Reply", "Request"),
     "dcs_sessions_api.models": (
-        "Configuration",
+        "ConfigurationParameter",
         "Instance",
         "Job",
         "ListedInstance",

@@ -10,7 +10,7 @@ from dcs_sessions._results import ConnectionLimit
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dcs_sessions_api.models import Configuration, Instance, ListedInstance
+    from dcs_sessions_api.models import ConfigurationParameter, Instance, ListedInstance
 
 
 def is_called(instance: ListedInstance, name: str | None, *, exact: bool) -> bool:
@@ -28,7 +28,7 @@ def is_called(instance: ListedInstance, name: str | None, *, exact: bool) -> boo
 
 
 def connection_limit(
-    instance: Instance, configurations: Iterable[Configuration]
+    instance: Instance, configurations: Iterable[ConfigurationParameter]
 ) -> ConnectionLimit:
     """Return the connection limits from the type and `maxclients` of an instance.
 

@@ -38,4 +38,5 @@ def test_language_that_nobody_has_written_an_example_for() -> None:
 
 def test_every_example_has_a_program_that_runs() -> None:
     examples = {path.name for path in (spec.ROOT / "examples").iterdir() if path.is_dir()}
-    assert examples == {name for name, client in clients.CLIENTS.items() if client.run}
+    # The programs in Python use the package, and nothing is generated for them.
+    assert examples - {"python"} == {name for name, client in clients.CLIENTS.items() if client.run}

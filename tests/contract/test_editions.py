@@ -120,6 +120,46 @@ def test_edition_for_clients_has_the_same_requests_and_answers() -> None:
         assert schema.get("required") == original.get("required")
 
 
+# What generators call parts of every client, or languages have themselves.
+TAKEN = [
+    "ApiClient",
+    "ApiError",
+    "ApiException",
+    "ApiKeyAuth",
+    "ApiResponse",
+    "Array",
+    "Authentication",
+    "Client",
+    "Configuration",
+    "Date",
+    "Error",
+    "Exception",
+    "Function",
+    "Iterator",
+    "List",
+    "Map",
+    "Object",
+    "Pair",
+    "Promise",
+    "Record",
+    "Request",
+    "RequestArgs",
+    "RequestOpts",
+    "Response",
+    "ResponseError",
+    "Result",
+    "Security",
+    "Server",
+    "Set",
+    "String",
+    "Type",
+]
+
+
+def test_no_type_has_a_name_that_generated_clients_have_already() -> None:
+    assert not set(API["components"]["schemas"]) & set(TAKEN)
+
+
 def schemas(api: Node) -> list[tuple[str, Node]]:
     return list(api["components"]["schemas"].items())
 

@@ -10,7 +10,7 @@ from dcs_sessions import (
     ApiError,
     AsyncClient,
     Client,
-    Configuration,
+    ConfigurationParameter,
     ConnectionLimit,
     EcsMetadataAuth,
     Instance,
@@ -42,7 +42,7 @@ def sync() -> None:
         assert_type(client, Client)
         assert_type(client.list_instances("n", exact=True), list[ListedInstance])
         assert_type(client.get_instance("i"), Instance)
-        assert_type(client.list_configurations("i"), list[Configuration])
+        assert_type(client.list_configurations("i"), list[ConfigurationParameter])
         assert_type(client.get_connection_limit("i"), ConnectionLimit)
         assert_type(client.list_nodes("i"), list[Node])
         assert_type(client.scan_sessions("i", "n", clean_cache=True), str)

@@ -8,8 +8,8 @@ import importlib
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from .configuration import Configuration
     from .configuration_list import ConfigurationList
+    from .configuration_parameter import ConfigurationParameter
     from .error_body import ErrorBody
     from .gateway_error import GatewayError
     from .instance import Instance
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from .session_page import SessionPage
 
 __all__ = (
-    "Configuration",
     "ConfigurationList",
+    "ConfigurationParameter",
     "ErrorBody",
     "GatewayError",
     "Instance",
@@ -51,8 +51,8 @@ __all__ = (
 )
 
 _HOMES = {
-    "Configuration": ".configuration",
     "ConfigurationList": ".configuration_list",
+    "ConfigurationParameter": ".configuration_parameter",
     "ErrorBody": ".error_body",
     "GatewayError": ".gateway_error",
     "Instance": ".instance",

@@ -15,7 +15,7 @@ from attrs import field as _attrs_field
 from ..types import UNSET, Model, Unset, utc
 
 if TYPE_CHECKING:
-    from ..models.configuration import Configuration
+    from ..models.configuration_parameter import ConfigurationParameter
 
 
 T = TypeVar("T", bound="ConfigurationList")
@@ -25,7 +25,7 @@ T = TypeVar("T", bound="ConfigurationList")
 class ConfigurationList(Model):
     """The configuration parameters of an instance."""
 
-    redis_config: list[Configuration]
+    redis_config: list[ConfigurationParameter]
     """ The parameters. """
     instance_id: str | Unset = UNSET
     """ ID of the instance. """
@@ -79,13 +79,13 @@ class ConfigurationList(Model):
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.configuration import Configuration  # noqa: PLC0415
+        from ..models.configuration_parameter import ConfigurationParameter  # noqa: PLC0415
 
         d = dict(src_dict)
         redis_config = []
         _redis_config = d.pop("redis_config")
         for redis_config_item_data in _redis_config:
-            redis_config_item = Configuration.from_dict(redis_config_item_data)
+            redis_config_item = ConfigurationParameter.from_dict(redis_config_item_data)
 
             redis_config.append(redis_config_item)
 

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from dcs_sessions._transports._own import AsyncSends, AsyncTransport
     from dcs_sessions._transports._tasks import Work
     from dcs_sessions_api.models import (
-        Configuration,
+        ConfigurationParameter,
         Instance,
         Job,
         ListedInstance,
@@ -358,7 +358,7 @@ class AsyncClient:
         *,
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> list[Configuration]:
+    ) -> list[ConfigurationParameter]:
         """List the configuration parameters of an instance.
 
         See https://support.huaweicloud.com/intl/en-us/api-dcs/ListConfigurations.html.

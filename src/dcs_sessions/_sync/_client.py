@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from dcs_sessions._transports._own import SyncSends, Transport
     from dcs_sessions._transports._threads import Work
     from dcs_sessions_api.models import (
-        Configuration,
+        ConfigurationParameter,
         Instance,
         Job,
         ListedInstance,
@@ -359,7 +359,7 @@ class Client:
         *,
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> list[Configuration]:
+    ) -> list[ConfigurationParameter]:
         """List the configuration parameters of an instance.
 
         See https://support.huaweicloud.com/intl/en-us/api-dcs/ListConfigurations.html.

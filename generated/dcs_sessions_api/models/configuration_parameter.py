@@ -8,11 +8,11 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Model, Unset
 
-T = TypeVar("T", bound="Configuration")
+T = TypeVar("T", bound="ConfigurationParameter")
 
 
 @_attrs_define
-class Configuration(Model):
+class ConfigurationParameter(Model):
     """A configuration parameter of an instance. All values are strings."""
 
     param_id: str | Unset = UNSET
@@ -93,7 +93,7 @@ class Configuration(Model):
 
         description = d.pop("description", UNSET)
 
-        configuration = cls(
+        configuration_parameter = cls(
             param_id=param_id,
             param_name=param_name,
             param_value=param_value,
@@ -103,5 +103,5 @@ class Configuration(Model):
             description=description,
         )
 
-        configuration.additional_properties = d
-        return configuration
+        configuration_parameter.additional_properties = d
+        return configuration_parameter
