@@ -116,8 +116,8 @@ def _rate_limit(
     type=click.FloatRange(0, 3600),
     default=0.0,
     metavar="SECONDS",
-    help="How long an access key is locked after five refused signatures in a row; the service has "
-    "300.  [default: 0]",
+    help="How long an access key is locked after more than five refused signatures in a row; the "
+    "service has 300.  [default: 0]",
 )
 @click.option(
     "--allowed-host",

@@ -29,7 +29,7 @@ _KILL = "dcs:clients:kill"
 _SECRET_HEADERS = frozenset({"authorization", "x-auth-token", "x-security-token"})
 
 _log = logging.getLogger(__name__)
-# Refused signatures in a row that lock a key.
+# Refused signatures in a row that do not lock a key yet; one more does.
 _REFUSALS = 5
 # The service has more than one: SDK-HMAC-SM3, SDK-ECDSA-P256-SHA256, V11-HMAC-SHA256.
 _ALGORITHM = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)+", re.ASCII)
@@ -114,7 +114,7 @@ class KeyLock:
     def count(self, name: str, *, refused: bool) -> None:
         """Count a signature with a key."""
         self._refused[name] = self._refused.get(name, 0) + 1 if refused else 0
-        if self._refused[name] >= _REFUSALS:
+        if self._refused[name] > _REFUSALS:
             self._refused[name] = 0
             self._until[name] = time.monotonic() + self.seconds
 

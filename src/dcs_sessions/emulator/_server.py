@@ -88,8 +88,9 @@ class Emulator:
         credentials: The logins to take, instead of the constant ones.
         scan_delay: Seconds that a scan takes at least.
         rate_limit: Requests, and the seconds within which each caller may make so many.
-        key_lock: Seconds for which an access key is locked after five refused signatures in a row.
-            The service has 300; 0 for never, so that one test's failures are not the next one's.
+        key_lock: Seconds for which an access key is locked after more than five refused signatures
+            in a row. The service has 300; 0 for never, so that one test's failures are not the
+            next one's.
         allowed_hosts: Host names that requests may be for while it listens on loopback, besides
             `localhost` and loopback addresses. All others are refused, for a web page may have its
             name resolve to loopback.
