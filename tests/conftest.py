@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 # Where tests are started in the background, Ctrl-C is ignored, and so it would be by every command
-# that they start; what has a handler here goes by the default there.
+# that they start; a signal with a handler here has its default effect there.
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -36,7 +36,7 @@ settings.load_profile("here")
 
 @pytest.fixture(scope="session")
 def dcs() -> Iterator[Emulator]:
-    """A local DCS with two nodes, shared: for tests that do not mind what others do to it."""
+    """A local DCS with two nodes, shared by tests that do not change its state."""
     try:
         emulator = Emulator(nodes=2)
         emulator.start()
@@ -52,13 +52,13 @@ def dcs() -> Iterator[Emulator]:
 
 @pytest.fixture(params=["sync", "async"])
 def both(request: pytest.FixtureRequest) -> Iterator[Both]:
-    """Makes clients: the test runs once with the sync and once with the async one."""
+    """Makes clients. A test that uses it runs with the sync and with the async client."""
     with Both(request.param) as made:
         yield made
 
 
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
-    """A server that answers as the test says."""
+    """A server whose answers the test defines."""
     with ScriptedServer() as running:
         yield running

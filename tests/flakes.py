@@ -1,8 +1,8 @@
-"""`make flakes`: run the tests again and again, in conditions that show what hangs on luck.
+"""`make flakes`: run the tests repeatedly, in conditions that show which of them are unreliable.
 
     python tests/flakes.py [--times 1] [--only NAME] [paths and options of pytest ...]
 
-Each condition runs in an order of its own, which its seed gives again.
+Each condition uses a random order; its seed reproduces it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CONDITIONS: dict[str, tuple[list[str], dict[str, str], int]] = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the tests a random order, file by file, so that fixtures of a file are made once."""
+    """Put the tests in a random order, file by file, so that fixtures of a file are made once."""
     seed = os.environ.get("DCS_SESSIONS_ORDER")
     if seed:
         dice = random.Random(seed)

@@ -1,4 +1,4 @@
-"""Compare openapi.yaml with the last release: what does it break, and is its version high enough?
+"""Compare openapi.yaml with the last release, and check that its version allows the breaks.
 
 The last release is the last tag `v*`, not counting one of the commit itself; before the first, it
 is the commit that brought the first operation. Most of the comparison is Redocly's. It overlooks
@@ -33,7 +33,7 @@ ALL = "all operations"
 
 
 class NoBaseError(Exception):
-    """There is nothing to compare with."""
+    """The description to compare with cannot be read."""
 
 
 class Break(NamedTuple):
@@ -45,14 +45,14 @@ class Break(NamedTuple):
 
 
 def breaks(base: Node, new: Node) -> list[Break]:
-    """The breaks of a change of the contract."""
+    """Return the breaks between two versions of the contract."""
     named = [*renamed(base, new), *reordered(base, new)]
     base, new = flat(base), flat(new)
     return sorted({*redocly(base, new), *overlooked(base, new), *named})
 
 
 def renamed(base: Node, new: Node) -> Iterator[Break]:
-    """The generated types that are gone, which no comparison of messages sees."""
+    """Yield the generated types that were removed, which a comparison of messages does not see."""
     schemas = base.get("components", {}).get("schemas", {})
     sent = {
         name
@@ -67,7 +67,7 @@ def renamed(base: Node, new: Node) -> Iterator[Break]:
 
 
 def references(api: Node, node: Node) -> Iterator[str]:
-    """The names of the components that a part of a description refers to, on every level."""
+    """Return the names of the components that a part refers to, on every level."""
     seen: set[str] = set()
     stack = [node]
     while stack:
@@ -80,7 +80,7 @@ def references(api: Node, node: Node) -> Iterator[str]:
 
 
 def reordered(base: Node, new: Node) -> Iterator[Break]:
-    """The operations whose arguments have another order.
+    """Yield the operations whose arguments have changed their order.
 
     Most generators for languages without keyword arguments put the parameters of the operation
     before those of its path item.
@@ -99,14 +99,14 @@ def reordered(base: Node, new: Node) -> Iterator[Break]:
 
 
 def arguments(api: Node, operation: spec.Operation) -> list[str]:
-    """The names of the parameters of an operation in the order of most generators."""
+    """Return the names of an operation's parameters in the order of most generators."""
     own = operation.definition.get("parameters", [])
     shared = api["paths"][operation.path].get("parameters", [])
     return [spec.resolve(api, parameter)["name"] for parameter in (*own, *shared)]
 
 
 def flat(api: Node) -> Node:
-    """A description without references, so that a change is seen at the operations it changes."""
+    """Return a description without references, to find the operations that a change affects."""
 
     def follow(node: Node, parents: tuple[int, ...] = ()) -> Node:
         node = spec.resolve(api, node)
@@ -128,7 +128,7 @@ def flat(api: Node) -> Node:
 
 
 def redocly(base: Node, new: Node) -> Iterator[Break]:
-    """The breaks that `redocly diff` finds between descriptions without references."""
+    """Return the breaks that `redocly diff` finds between descriptions without references."""
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, name) for name in ("base.json", "new.json")]
         for file, api in zip(files, (base, new), strict=True):
@@ -148,7 +148,7 @@ def redocly(base: Node, new: Node) -> Iterator[Break]:
 
 
 def located(base: Node, new: Node, change: Node, message: str) -> Iterator[Break]:
-    """Whom a change that Redocly has found breaks, and where in the operation it is."""
+    """Return whom a change found by Redocly breaks, and its place in the operation."""
     top, *steps = (s.replace("~1", "/").replace("~0", "~") for s in change["path"].split("/")[1:])
     if top != "paths" or not steps:
         yield Break(message, "callers", ALL)
@@ -169,7 +169,7 @@ def located(base: Node, new: Node, change: Node, message: str) -> Iterator[Break
 
 
 def overlooked(base: Node, new: Node) -> Iterator[Break]:
-    """The breaks that `redocly diff` overlooks."""
+    """Yield the breaks that `redocly diff` overlooks."""
     after = {place(operation): operation for operation in spec.operations(new).values()}
     for name, old in spec.operations(base).items():
         now = after.get(place(old))
@@ -199,12 +199,12 @@ def overlooked(base: Node, new: Node) -> Iterator[Break]:
 
 
 def place(operation: spec.Operation) -> tuple[str, str]:
-    """Where an operation is to be called, whatever the parts of its path are called."""
+    """Return the method and path of an operation, without the names of its path parameters."""
     return operation.method, re.sub(r"{\w+}", "{}", operation.path)
 
 
 def requests(operation: spec.Operation) -> Iterator[tuple[str, Node]]:
-    """All that a request is made of, by name, with its schema."""
+    """Return the parts of a request by name, with their schemas."""
     for parameter in operation.parameters:
         yield f"{parameter['in']} {parameter['name']}", parameter["schema"]
     for media in operation.definition.get("requestBody", {}).get("content", {}).values():
@@ -212,7 +212,7 @@ def requests(operation: spec.Operation) -> Iterator[tuple[str, Node]]:
 
 
 def fields(where: str, schema: Node) -> Iterator[tuple[str, Node]]:
-    """A schema and all that it consists of."""
+    """Yield a schema and all schemas in it."""
     yield where, schema
     for name, field in schema.get("properties", {}).items():
         yield from fields(f"{where}.{name}", field)
@@ -221,7 +221,7 @@ def fields(where: str, schema: Node) -> Iterator[tuple[str, Node]]:
 
 
 def servers(api: Node) -> Iterator[str]:
-    """The addresses of the servers, one for each value that is listed for a variable."""
+    """Return the addresses of the servers, for each listed value of a variable."""
     for server in api["servers"]:
         yield server["url"]
         for name, variable in server.get("variables", {}).items():
@@ -245,7 +245,7 @@ def git(*arguments: str) -> str | None:
 
 
 def last_release() -> str:
-    """The revision of the last release, or of the first description."""
+    """Return the revision of the last release, or of the first description."""
     here = git("describe", "--tags", "--exact-match", "--match=v[0-9]*")
     tag = git("describe", "--tags", "--abbrev=0", "--match=v[0-9]*", "HEAD^" if here else "HEAD")
     if tag:
@@ -262,7 +262,7 @@ def last_release() -> str:
 
 
 def read_base(base: str) -> Node:
-    """The description that a file is, or that a revision has."""
+    """Return the description in a file, or in a revision."""
     if Path(base).is_file():
         return spec.load(Path(base))
     text = git("show", f"{base}:{spec.SPEC.name}")
@@ -272,12 +272,12 @@ def read_base(base: str) -> Node:
 
 
 def version(api: Node) -> tuple[int, ...]:
-    """The numbers of a version, without what may follow them."""
+    """Return the numbers of a version, without a suffix."""
     return tuple(int(number) for number in re.findall(r"\d+", api["info"]["version"])[:3])
 
 
 def next_version(old: tuple[int, ...]) -> tuple[int, ...]:
-    """The first version that may break what this one promised: the next major, below 1 minor."""
+    """Return the next version that may break things: the next major, or minor below 1.0."""
     return (old[0] + 1, 0, 0) if old[0] else (0, old[1] + 1, 0)
 
 

@@ -1,4 +1,4 @@
-"""Compare the Python API with the last release: what breaks, and does the version allow it?
+"""Compare the Python API with the last release, and check that the version allows the breaks.
 
 The API is what `dcs_sessions` and its public modules export, every class that an annotation of it
 names, and the extras and commands of pyproject.toml. Most of the comparison is griffe's. It

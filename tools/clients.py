@@ -3,7 +3,7 @@
     python -m tools.clients [LANGUAGE ...]
 
 The programs in examples/<language>/ are copied to build/examples/, where everything else is made,
-and run against the emulator, from whose Valkey they have to end a session: once with a token and
+and run against the emulator, from whose Valkey they must end a session: once with a token and
 once with a signature. A proxy between them adds what the service may add, and sees where secrets
 are sent. A language whose tools are not on the machine is left out, an error with CI=true.
 """
@@ -248,7 +248,7 @@ def misauthenticated(requests: list[recorder.Recorded], login: dict[str, str]) -
 
 
 def misuse(requests: list[recorder.Recorded]) -> list[str]:
-    """Return what the requests of a program do not show that they must."""
+    """Return what is missing from the requests of a program."""
     found = []
     pages = [r for r in requests if r.method == "GET" and "/clients?" in r.target]
     if len(pages) != 3:
@@ -262,7 +262,7 @@ def misuse(requests: list[recorder.Recorded]) -> list[str]:
 
 
 def sh(command: str, folder: Path, environment: dict[str, str] | None = None) -> str:
-    """Run a command in a folder, and give what it prints."""
+    """Run a command in a folder, and return its output."""
     done = subprocess.run(
         ["bash", "-c", command],  # noqa: S607
         cwd=folder,

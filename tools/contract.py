@@ -1,9 +1,10 @@
-"""Test a server against openapi.yaml, and count which documented statuses it really gives.
+"""Test a server against openapi.yaml, and check that it returns every documented status.
 
-Without options the server is the emulator, in a process of its own. Schemathesis does what
-schemathesis.toml says; the statuses that it cannot reach are then provoked here, by tokens without
-rights, ids that do not exist, a throttled emulator and one whose Valkey is down. In the end every
-documented status of every operation has to have been seen, and no other.
+    python -m tools.contract [--live] [...]
+
+By default, the server is the emulator, in a process of its own. Schemathesis runs with the settings
+of schemathesis.toml; this module then provokes the statuses that it cannot reach. Every documented
+status of every operation must be seen, and no other.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ Seen = Counter[tuple[str, str]]
 
 
 class Answer(NamedTuple):
-    """An answer that schemathesis has seen: to what, and the login and the ID of the request."""
+    """An answer that schemathesis has seen, with the credentials and the ID of its request."""
 
     operation: str
     status: str
@@ -71,12 +72,12 @@ class Answer(NamedTuple):
 
 
 class ContractError(Exception):
-    """The test cannot be run; the text is one line and says why."""
+    """The test cannot be run; the message is one line with the reason."""
 
 
 @contextmanager
 def emulator(command: str, *options: str) -> Iterator[Facts]:
-    """An emulator in a process of its own, and what its ready file says."""
+    """Run an emulator in a process of its own; yield the content of its ready file."""
     with tempfile.TemporaryDirectory() as folder:
         ready, errors = Path(folder, "ready.json"), Path(folder, "errors")
         line = [*shlex.split(command), "--port", "0", "--ready-file", str(ready), *options]
@@ -101,7 +102,7 @@ def emulator(command: str, *options: str) -> Iterator[Facts]:
 
 @contextmanager
 def crowd(urls: Sequence[str]) -> Iterator[None]:
-    """Some real sessions on each server, which come back when they are ended."""
+    """Keep sessions open on each server, which reconnect when they are ended."""
     leaving = threading.Event()
 
     def visit(url: str) -> None:
@@ -133,7 +134,7 @@ def crowd(urls: Sequence[str]) -> Iterator[None]:
 
 
 class Call(NamedTuple):
-    """A request of an operation that is valid as long as nothing in it is replaced."""
+    """A valid request of an operation."""
 
     ids: dict[str, str]
     auth: Auth | None
@@ -143,7 +144,7 @@ class Call(NamedTuple):
 
 
 class Api:
-    """The operations of the contract at a server, called by hand and judged by the contract."""
+    """Calls operations of a server, and checks the answers against the contract."""
 
     def __init__(self, facts: Facts, seen: Seen, auth: Auth | None = None) -> None:
         self._operations = spec.operations(spec.load())
@@ -156,7 +157,7 @@ class Api:
         self._ids: set[str] = set()
 
     def valid(self, name: str, job_id: str = "0" * 32) -> Call:
-        """What the operation takes, on the first node: its example and what is required."""
+        """Return a valid call on the first node: the example and the required parameters."""
         definition = self._operations[name].definition
         node = {"node_id": self._facts["node_ids"][0]}
         body = None
@@ -176,7 +177,7 @@ class Api:
         )
 
     def spoiled(self, name: str) -> Call:
-        """A call that has to get 400."""
+        """Return a call that must be answered with 400."""
         call, parameters = self.valid(name), self._operations[name].parameters
         if call.body is not None:
             return call._replace(body={})
@@ -190,7 +191,7 @@ class Api:
         return call._replace(content=b"x" * _TOO_LARGE)
 
     def names_nothing(self, name: str) -> bool:
-        """Whether the path of an operation names neither an instance nor a job."""
+        """Return whether the path of an operation names neither an instance nor a job."""
         return "{instance_id}" not in (path := self._operations[name].path) and (
             "{job_id}" not in path
         )
@@ -222,7 +223,7 @@ class Api:
         return response
 
     def expect(self, name: str, status: int, call: Call) -> httpx.Response:
-        """Send a request that has to get this status."""
+        """Send a request that must be answered with this status."""
         response = self.send(name, call)
         if response.status_code != status:
             raise ContractError(
@@ -232,9 +233,10 @@ class Api:
 
 
 def prepare(api: Api) -> str | None:
-    """Have a list stored, so that it can be read, and give the ID of a job that has ended.
+    """Store a list, so that it can be read, and return the ID of a job that has ended.
 
-    None if the server does not know the jobs of scans: of the service, no public source shows it.
+    Return None if the server does not know the jobs of scans: no public source shows that the
+    service does.
     """
     job_id: str = api.expect("ScanClients", 200, api.valid("ScanClients")).json()["job_id"]
     deadline = time.monotonic() + _START_SECONDS
@@ -253,9 +255,9 @@ def prepare(api: Api) -> str | None:
 
 
 def provoke_refusals(api: Api, facts: Facts) -> None:
-    """400, 401, 403 and 404 of every operation.
+    """Provoke 400, 401, 403 and 404 of every operation.
 
-    Where a path names nothing that could be missing, 404 is of an emulator that was told to.
+    Where a path names nothing that could be missing, `against_emulator` does it instead.
     """
     for name in spec.operations(spec.load()):
         call = api.valid(name)
@@ -270,17 +272,17 @@ def provoke_refusals(api: Api, facts: Facts) -> None:
 
 
 def provoke_throttling(api: Api) -> None:
-    """429 of every operation, from an emulator that lets one request through."""
+    """Provoke 429 of every operation, from an emulator that accepts one request."""
     api.send("ShowNodesInformation", api.valid("ShowNodesInformation"))
     for name in spec.operations(spec.load()):
         api.expect(name, 429, api.valid(name))
 
 
 def provoke_failures(api: Api, facts: Facts) -> None:
-    """500 of every operation, from an emulator whose Valkey is down.
+    """Provoke 500 of every operation, from an emulator whose Valkey is down.
 
-    ListClients has no list to return. The operations of `STORED` never ask the node: the emulator
-    has been told to fail them.
+    ListClients has no list to return. The operations of `STORED` never ask a node, so the emulator
+    has faults for them.
     """
     address = urlsplit(facts["redis_urls"][0])
     with socket.create_connection((address.hostname or "", address.port or 6379), 5) as server:
@@ -292,7 +294,7 @@ def provoke_failures(api: Api, facts: Facts) -> None:
 
 
 def environment(facts: Mapping[str, str], seen: Path, *, may_kill: bool) -> dict[str, str]:
-    """The variables of schemathesis.toml and tools/contract_hooks.py."""
+    """Return the variables of schemathesis.toml and the hooks."""
     return {
         **os.environ,
         **facts,
@@ -308,7 +310,7 @@ def schemathesis_run(
     *options: str,
     config: Path = spec.ROOT / "schemathesis.toml",
 ) -> bool:
-    """Run schemathesis; whether it has found nothing."""
+    """Run schemathesis, and return whether it has found nothing."""
     reports.mkdir(parents=True, exist_ok=True)
     line = [
         str(Path(sys.executable).with_name("schemathesis")),
@@ -322,18 +324,18 @@ def schemathesis_run(
 
 
 def read(path: Path) -> list[Answer]:
-    """The answers that schemathesis has seen."""
+    """Return the answers that schemathesis has seen."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [Answer(*line.split()) for line in lines]
 
 
 def counted(answers: Sequence[Answer]) -> Seen:
-    """How often each operation has answered with which status."""
+    """Return how often each operation has answered with each status."""
     return Counter((answer.operation, answer.status) for answer in answers)
 
 
 def unidentified(answers: Sequence[Answer]) -> list[str]:
-    """The answers without an ID of the request, or with that of another."""
+    """Return the answers without a request ID, or with that of another."""
     ids = Counter(answer.request_id for answer in answers)
     return [
         f"{answer.operation} answered {answer.status} with the request ID {answer.request_id}"
@@ -343,7 +345,7 @@ def unidentified(answers: Sequence[Answer]) -> list[str]:
 
 
 def untried(answers: Sequence[Answer]) -> list[str]:
-    """The operations that have not succeeded with a token, or not with a signature."""
+    """Return the operations that never succeeded with a token, or with a signature."""
     done = {(answer.operation, answer.login) for answer in answers if answer.status < "300"}
     return [
         f"{name} never succeeded with a {login}"
@@ -354,7 +356,7 @@ def untried(answers: Sequence[Answer]) -> list[str]:
 
 
 def verdict(seen: Seen, *, live: bool = False) -> list[str]:
-    """Show what was documented and what was seen, and say what is amiss."""
+    """Print a table of documented and seen statuses, and return the faults."""
     documented = {
         name: set(operation.definition["responses"])
         for name, operation in spec.operations(spec.load()).items()
@@ -380,7 +382,7 @@ def verdict(seen: Seen, *, live: bool = False) -> list[str]:
 
 
 def against_emulator(arguments: argparse.Namespace) -> list[str]:
-    """Test the emulator; what is amiss, line by line."""
+    """Test the emulator, and return the faults."""
     amiss: list[str] = []
     seen: Seen = Counter()
     with ExitStack() as stack:
@@ -435,7 +437,7 @@ def against_emulator(arguments: argparse.Namespace) -> list[str]:
 
 
 def live_settings(variables: Mapping[str, str]) -> dict[str, str]:
-    """What `make contract-live` needs of the environment.
+    """Return the settings of `make contract-live` from the environment.
 
     Raises:
         ContractError: If something is missing.
@@ -459,7 +461,7 @@ def live_settings(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def against_live(arguments: argparse.Namespace) -> list[str]:
-    """Test the server that the environment names; what is amiss, line by line."""
+    """Test the server that the environment names, and return the faults."""
     settings = live_settings(os.environ)
     endpoint = settings.pop("endpoint")
     may_kill = os.environ.get("DCS_SESSIONS_ALLOW_KILL") == "1"
@@ -493,8 +495,8 @@ def against_live(arguments: argparse.Namespace) -> list[str]:
     excluded = [word for name in left_out for word in ("--exclude-operation-id", name)]
     with tempfile.TemporaryDirectory() as folder:
         noted = Path(folder, "seen")
-        # A method that a path does not have is answered by the vendor's gateway, of which no
-        # document says that it has to be 405.
+        # The vendor's gateway answers a method that a path does not have. No document says that
+        # the answer is 405.
         clean = schemathesis_run(
             endpoint,
             environment(settings, noted, may_kill=may_kill),
@@ -512,7 +514,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--live", action="store_true", help="test the server of the environment")
     parser.add_argument("--max-examples", type=int, help="random requests per operation and phase")
-    parser.add_argument("--seconds", type=int, help="go on with random requests for so long")
+    parser.add_argument("--seconds", type=int, help="duration of random requests")
     parser.add_argument("--rate", default=LIVE_RATE, help="requests in a time, with --live")
     parser.add_argument("--reports", type=Path, default=REPORTS, help="folder of the reports")
     parser.add_argument("--emulator", default=EMULATOR, help="command that starts the emulator")

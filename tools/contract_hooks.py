@@ -1,4 +1,4 @@
-"""What schemathesis.toml cannot say: logins, ids that exist, and that a scan has to end.
+"""Hooks for schemathesis: credentials, IDs that exist, and waiting for scans.
 
 Schemathesis imports this as it starts; tools/contract.py sets the environment.
 """
@@ -77,7 +77,7 @@ class Login(AuthBase):
 
 
 class WhileSending(AuthBase):
-    """A login that is there while a request is being sent, and at no other time.
+    """Credentials that a request has only while it is sent.
 
     Schemathesis also prepares requests to show them, in commands that repeat a failure, and it does
     not know a login of ours for a secret.
@@ -96,7 +96,7 @@ class WhileSending(AuthBase):
 
 
 class Known:
-    """Ids that exist: those the run was given, and whatever the server has answered with since."""
+    """IDs that exist: those of the configuration, and those in answers of the server."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.node = environment["DCS_SESSIONS_NODE"]
@@ -104,7 +104,7 @@ class Known:
         self._given = {self.node, self.job}
 
     def learn(self, operation: str, answer: Any) -> None:
-        """Remember the ids in an answer, of anything."""
+        """Remember all IDs in an answer."""
         if operation in ("ScanClients", "HangUpKillAllClients") and isinstance(answer, dict):
             self.job = str(answer.get("job_id"))
         self._given.update(
@@ -112,7 +112,7 @@ class Known:
         )
 
     def put(self, container: Any, name: str, known: str) -> None:
-        """Replace an id that was made up.
+        """Replace an invented ID.
 
         What the server has given out stays, as something else too: a link that takes the wrong
         field of an answer is found by the answer to the request.
@@ -132,13 +132,13 @@ schemathesis.auth.set_from_requests(SHOWN)  # type: ignore[attr-defined]
 
 
 def operation_id(case: Case) -> str:
-    """The operationId of the operation that a case is for."""
+    """Return the operationId of a case."""
     return str(case.operation.definition.raw["operationId"])
 
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
-    """Make valid what only the server can know: which ids there are, and which fields.
+    """Make IDs and fields valid, which only the server can know.
 
     Invalid requests stay as they are.
     """
@@ -149,7 +149,7 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
     KNOWN.put(case.body, "node_id", KNOWN.node)
     if KNOWN.job:
         KNOWN.put(case.path_parameters, "job_id", KNOWN.job)
-    # Names of fields are no closed list, but a random text is none of them.
+    # The names of fields are not a closed list, but a random string is not one of them.
     sort = (case.query or {}).get("sort")
     fields = spec.at(API, "components.schemas.Session.properties")
     if sort is not None and sort not in fields:
@@ -158,7 +158,7 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
 
 @schemathesis.hook
 def after_call(context: HookContext, case: Case, response: Response) -> None:
-    """Note the status, and let a scan end before the next one."""
+    """Record the status, and wait for a scan to end before the next one."""
     SHOWN.sending = False
     if response.request.method != case.operation.method.upper():
         return  # a method that the path does not have
@@ -183,7 +183,7 @@ def after_call(context: HookContext, case: Case, response: Response) -> None:
 def after_network_error(
     context: HookContext, case: Case, request: requests.PreparedRequest
 ) -> None:
-    """Show no login where no answer has come."""
+    """Remove credentials from a request without an answer, which is shown."""
     SHOWN.sending = False
 
 

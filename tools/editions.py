@@ -1,4 +1,4 @@
-"""Make every edition of the contract that a release carries, and what comes with it.
+"""Make every edition of the contract in a release, and the files for HTTP tools.
 
     python -m tools.editions FOLDER
 
@@ -47,7 +47,7 @@ class Dumper(yaml.SafeDumper):
     """Writes YAML without anchors, which some readers of OpenAPI do not know."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        """Write what stands twice twice."""
+        """Write repeated values in full."""
         return True
 
 
@@ -169,14 +169,14 @@ def requests(api: Node) -> Iterator[Request]:
 
 
 def filled(text: str) -> str:
-    """Return a text with its variables in the form of the tools, two braces each."""
+    """Return a string with its variables in the tools' form, in double braces."""
     for name in VARIABLES:
         text = text.replace(f"{{{name}}}", f"{{{{{name}}}}}")
     return text
 
 
 def target(request: Request) -> str:
-    """Return the path and the query of a request."""
+    """Return the path and query of a request."""
     query = "&".join(f"{name}={value}" for name, value in request.query.items())
     return filled(request.path + (f"?{query}" if query else ""))
 
@@ -307,7 +307,7 @@ def main() -> int:
     """Run the command line; the result is the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, help="where to make them")
-    parser.add_argument("--checksums", action="store_true", help="only write the checksums anew")
+    parser.add_argument("--checksums", action="store_true", help="only write the checksums again")
     arguments = parser.parse_args()
     if arguments.checksums:
         checksums(arguments.folder)

@@ -1,4 +1,4 @@
-"""Print what the package and its peers take: distributions, megabytes, and time to import.
+"""Print the distributions, megabytes and import time of the package and its peers.
 
 Each is installed into a fresh environment, for which pip asks its index. Nothing else is measured
 with a network: tests/client/test_import.py holds the rest.
@@ -24,7 +24,7 @@ _MOST: Final = (17, 25.0, 1.1)
 
 
 class Row(NamedTuple):
-    """What one installation takes."""
+    """The size and the import time of one installation."""
 
     name: str
     distributions: int
@@ -34,7 +34,7 @@ class Row(NamedTuple):
 
 
 def measure(name: str, requirement: str, imported: str, folder: Path) -> Row:
-    """Install something into an environment of its own, and measure it."""
+    """Install a requirement into a new environment, and measure it."""
     venv.create(folder, with_pip=False)
     scripts = "Scripts" if sys.platform == "win32" else "bin"
     python = folder / scripts / "python"

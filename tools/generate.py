@@ -66,7 +66,7 @@ def provenance(spec: Path) -> str:
 
 
 def make_sync(output: Path) -> None:
-    """Make the sync client, which is the async one without `await`, in a folder that is not there.
+    """Make the sync client, which is the async one without `await`, in a new folder.
 
     It is formatted by our own rules, since it stands among our own code.
     """
@@ -100,7 +100,7 @@ def with_ours(api: Node) -> Node:
 
 
 def make(spec: Path, output: Path) -> None:
-    """Make a client in a folder that does not exist; CalledProcessError if anything is amiss."""
+    """Make a client in a new folder; raise CalledProcessError if a step fails."""
     tools = Path(sys.executable).parent
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "openapi.json"
@@ -128,7 +128,7 @@ def make(spec: Path, output: Path) -> None:
 
 
 def hide_secrets(client: Path) -> None:
-    """Keep what may hold a token out of the repr of the generated clients.
+    """Remove attributes that may contain a token from the repr of the generated clients.
 
     Raises:
         ValueError: The generator writes another client than it did.
@@ -147,7 +147,7 @@ def hide_secrets(client: Path) -> None:
 
 
 def differences(fresh: Path, output: Path) -> list[str]:
-    """One line for each file that is not the same in both folders."""
+    """Return a line for each file that differs between two folders."""
     new, old = contents(fresh), contents(output)
     return [
         f"{'missing' if name not in old else 'extra' if name not in new else 'different'}: {name}"
@@ -157,7 +157,7 @@ def differences(fresh: Path, output: Path) -> list[str]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """The files of a folder, without what Python caches there."""
+    """Return the files of a folder, without Python's caches."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")

@@ -39,7 +39,7 @@ def pinned() -> dict[str, str]:
 
 
 def hashes(python: str, pins: dict[str, str]) -> dict[str, str]:
-    """Return the hash of the file that pip would take for each package."""
+    """Return the hash of the file that pip would install for each package."""
     with tempfile.TemporaryDirectory() as folder:
         wanted, report = Path(folder, "wanted.txt"), Path(folder, "report.json")
         wanted.write_text("".join(f"{name}=={version}\n" for name, version in pins.items()))

@@ -1,4 +1,4 @@
-"""Print constraints for pip: of each dependency of users, the lowest version that is allowed.
+"""Print constraints for pip: the lowest allowed version of each dependency of users.
 
 What the tests need beside those is held to constraints.txt; what the dependencies themselves need
 is left to pip.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def lowest() -> Iterator[str]:
-    """One line for each package."""
+    """Return a line for each package."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     of_users: set[str] = set()
     extras = project["optional-dependencies"].values()
@@ -37,7 +37,7 @@ def lowest() -> Iterator[str]:
 
 
 def needed(requirement: Requirement, found: frozenset[str] = frozenset()) -> set[str]:
-    """The names of a package and of all that it needs, as they are installed here."""
+    """Return the names of a package and of its installed dependencies."""
     name = canonicalize_name(requirement.name)
     names: set[str] = {name}
     for line in importlib.metadata.requires(name) or []:

@@ -28,7 +28,7 @@ MODULES = spec.ROOT / "tools" / "node_modules"
 
 
 def source() -> str:
-    """Return the address of the repository, or one that nobody has if it is not said."""
+    """Return the address of the repository, or a placeholder if it is not filled in."""
     project = tomllib.loads((spec.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     return hatch_build.addresses(project)[0] or "https://example.com/dcs-sessions"
 
@@ -89,7 +89,7 @@ def go(folder: Path, proxy: Path, edition: Path, version: str) -> None:
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """Run a command, and return what it prints.
+    """Run a command, and return its output.
 
     Raises:
         SystemExit: If it fails; the text has its output.

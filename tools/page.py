@@ -52,7 +52,7 @@ const page = SwaggerUIBundle({{
 
 
 def local() -> Node:
-    """The contract as the emulator offers it: at its own address, with its own ids."""
+    """Return the contract with the address and the IDs of the emulator."""
     api = spec.load()
     api["servers"] = [{"url": "/", "description": "This local DCS"}]
     for path in api["paths"].values():

@@ -1,4 +1,4 @@
-"""A proxy between a client and the emulator that records requests and answers oddly where it may.
+"""A proxy of the emulator that records requests and changes answers as the service may.
 
 What it adds is what the service may do without notice: fields and values that the contract does not
 have, and the answers of the gateway in front of it.
@@ -38,12 +38,12 @@ class Recorded(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The method and the path, without the query that could hold a secret."""
+        """Return the method and the path, without the query, which could contain a secret."""
         return f"{self.method} {self.target.partition('?')[0]}"
 
 
 class Recorder:
-    """What has been received.
+    """The requests that a proxy has received.
 
     Attributes:
         endpoint: Address of the proxy.
@@ -155,7 +155,7 @@ def recording(upstream: str) -> Iterator[Recorder]:
 
 
 def leaks(requests: Iterable[Recorded], secrets: dict[str, str]) -> list[str]:
-    """Return where a secret was sent that must not be there.
+    """Return the places to which a secret was sent and must not be.
 
     Args:
         requests: What was received.

@@ -1,11 +1,11 @@
-"""Refuse what cannot be released, with the reason, and upload what can.
+"""Check that a version can be released, and upload it.
 
     python -m tools.release check [--tag v0.1.0]
     python -m tools.release notes
     python -m tools.release upload
 
-The version is `info.version` of openapi.yaml; a release is the tag `v` and that version. Where to
-and as whom is said by the variables of twine: TWINE_REPOSITORY_URL, TWINE_USERNAME, ...
+The version is `info.version` of openapi.yaml; a release is the tag `v` and that version. The index
+and the credentials come from the variables of twine: TWINE_REPOSITORY_URL, TWINE_USERNAME, ...
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ TAKEN = re.compile(r"already exists|\b409\b|File exists", re.IGNORECASE)
 
 
 def notes(version: str) -> str:
-    """Return what CHANGELOG.md says of a version, or nothing."""
+    """Return the notes of a version in CHANGELOG.md, or an empty string."""
     return section(CHANGELOG.read_text(encoding="utf-8"), version)
 
 
 def section(changelog: str, version: str) -> str:
-    """Return the text below the heading of a version, or nothing.
+    """Return the section of a version, or an empty string.
 
     A date or a name may follow the version.
     """
@@ -53,7 +53,7 @@ def section(changelog: str, version: str) -> str:
 
 
 def reasons(tag: str) -> Iterator[str]:
-    """Why this commit cannot be released; nothing if it can."""
+    """Yield the reasons why this commit cannot be released."""
     version = spec.load()["info"]["version"]
     if tag and tag != f"v{version}":
         yield f"the tag is {tag}, but info.version in openapi.yaml is {version}"
@@ -81,7 +81,7 @@ def reasons(tag: str) -> Iterator[str]:
     if not re.sub(
         r"<!--.*?-->|^#[^\n]*$", "", notes(version), flags=re.MULTILINE | re.DOTALL
     ).strip():
-        yield f"CHANGELOG.md has no section '## {version}' with a text"
+        yield f"CHANGELOG.md has no section '## {version}', or an empty one"
     # The last release, this commit's own not counted.
     here = breaking.git("tag", "--points-at", "HEAD", "--list", f"v{version}")
     last = breaking.git("describe", "--tags", "--abbrev=0", "--match=v[0-9]*", "HEAD^")
@@ -98,7 +98,7 @@ def reasons(tag: str) -> Iterator[str]:
 
 
 def unfilled() -> Iterator[str]:
-    """Return what the owner still has to write, since no file of the project can know it."""
+    """Return the settings that only the publisher can fill in, and has not."""
     project = tomllib.loads((spec.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     examples = ("https://github.com/OWNER/NAME", "https://OWNER.github.io/NAME")
     names = ("source", "documentation")
@@ -111,7 +111,7 @@ def unfilled() -> Iterator[str]:
 
 
 def dead_links(wheel: Path) -> list[str]:
-    """Return the links of a wheel's description that lead nowhere from the page of an index.
+    """Return the links of a wheel's description that are broken on the page of an index.
 
     Raises:
         ValueError: If an index could not show the description.

@@ -1,4 +1,4 @@
-"""Write the SBOM of a release: the package, what it needs, and what is bundled in it.
+"""Write the SBOM of a release: the package, its dependencies, and bundled packages.
 
     python -m tools.sbom build/sbom build/release/sbom.cdx.json
 

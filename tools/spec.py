@@ -1,4 +1,4 @@
-"""The one way in which our tools and tests read openapi.yaml."""
+"""Functions that read openapi.yaml, for all tools and tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Node: TypeAlias = Any
 
 
 class Operation(NamedTuple):
-    """An operation, where it stands, and the parameters of its path and of its own."""
+    """An operation, its place, and the parameters of its path and of its own."""
 
     method: str
     path: str
@@ -32,7 +32,7 @@ class Operation(NamedTuple):
 
 
 class Loader(yaml.SafeLoader):
-    """Reads YAML as OpenAPI means it: what looks like a date is text."""
+    """Reads YAML as OpenAPI defines it: a date is a string."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012
         first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
@@ -52,7 +52,7 @@ def parse(text: str) -> Node:
 
 
 def resolve(api: Node, node: Node) -> Node:
-    """Follow the reference that a node is, if it is one."""
+    """Return the target of a reference, or the node itself if it is not a reference."""
     while isinstance(node, dict) and "$ref" in node:
         target = api
         for step in node["$ref"].removeprefix("#/").split("/"):
@@ -62,7 +62,7 @@ def resolve(api: Node, node: Node) -> Node:
 
 
 def operations(api: Node) -> dict[str, Operation]:
-    """All operations by their operationId."""
+    """Return all operations by their operationId."""
     return {
         definition["operationId"]: Operation(
             method,
@@ -80,7 +80,7 @@ def operations(api: Node) -> dict[str, Operation]:
 
 
 def at(api: Node, path: str) -> Node:
-    """The node at a path with dots; KeyError if it is not there.
+    """Return the node at a path with dots, or raise KeyError.
 
     References are followed. A path that starts with an operationId goes on at that operation,
     which has its `method`, its `path` and all its parameters. Items of a list are named as in
@@ -119,7 +119,7 @@ def key(container: Node, step: str) -> Any:
 
 
 def walk(node: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Node]]:
-    """Every node of a document with the keys and positions that lead to it."""
+    """Yield every node of a document with its path of keys and positions."""
     yield path, node
     if isinstance(node, dict):
         for name, value in node.items():

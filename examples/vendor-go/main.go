@@ -139,7 +139,7 @@ func wait(client *dcs.DcsClient, started any) error {
 	}
 }
 
-// refused prints a refusal, or returns what is none.
+// refused prints a refusal, or returns an error that is not a refusal.
 func refused(err error) error {
 	var refusal *sdkerr.ServiceResponseError
 	if !errors.As(err, &refusal) {

@@ -35,10 +35,10 @@ UNSET: Final = Unset.UNSET
 
 
 def utc(value: object) -> datetime.datetime | None:
-    """Return a time of the service as an aware `datetime` in UTC, or None where it is none.
+    """Return a time of the service as an aware `datetime` in UTC, or None if it is not a time.
 
     The service writes times like `2023-06-15T03:10:01.332Z`, and milliseconds since 1970 as a
-    string of digits. A time without a zone is taken for UTC, as all others are.
+    string of digits. A time without a zone is treated as UTC, as all others are.
     """
     if not isinstance(value, str):
         return None
@@ -55,7 +55,7 @@ def utc(value: object) -> datetime.datetime | None:
 
 
 class Model(Mapping[str, Any]):
-    """What all models have in common.
+    """Base class of all models.
 
     A model is also a read-only mapping of the fields that it has, by the names that the service
     uses, those included that the contract does not know. So `dict(model)`, `model["addr"]`,

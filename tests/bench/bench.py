@@ -1,4 +1,4 @@
-"""Measures the client against its peers, side by side in one run: `make bench`.
+"""Measure the client against its peers, side by side in one run: `make bench`.
 
 Every figure is a ratio between two programs that did the same work at the same time on the same
 machine, and each contender runs in turns with the others. The exit code is 1 when a figure is worse
@@ -56,7 +56,7 @@ IN_FLIGHT = 64
 
 @dataclass(frozen=True)
 class Figure:
-    """One row: a ratio, its floor, and its goal. `at_least` says which way is good."""
+    """A ratio with its floor and its goal. With `at_least`, larger is better."""
 
     work: str
     value: float
@@ -102,7 +102,7 @@ class Turns:
                     self.times[name].append(seconds)
 
     def ratio(self, one: str, other: str) -> float:
-        """Return how many times as long the one took as the other."""
+        """Return the ratio of two contenders' times."""
         pairs = zip(self.times[one], self.times[other], strict=True)
         return statistics.median(a / b for a, b in pairs)
 
@@ -112,7 +112,7 @@ class Turns:
 
 
 def each(count: int, call: Callable[[], object]) -> Callable[[], float]:
-    """Call so often, one after the other, and give the median of the seconds."""
+    """Call this many times, one after the other, and return the median of the seconds."""
 
     def run() -> float:
         times = []

@@ -1,4 +1,4 @@
-"""A server with fixed answers, so that what differs between two clients is the clients."""
+"""A server with fixed answers, so that only the clients differ."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def own() -> Iterator[Emulator]:
 
 @pytest.fixture
 def cli(own: Emulator, tmp_path: Path) -> Cli:
-    """The command, set up for that DCS."""
+    """The command, configured for that DCS."""
     return Cli(
         tmp_path,
         DCS_SESSIONS_ENDPOINT=own.endpoint,
@@ -33,7 +33,7 @@ def cli(own: Emulator, tmp_path: Path) -> Cli:
 
 @pytest.fixture
 def connect(own: Emulator) -> Iterator[Connect]:
-    """Opens a connection with a name, which is there when it is given."""
+    """A function that opens a connection and sets its name."""
     opened: list[valkey.Valkey] = []
 
     def make(name: str, node: int = 0, dcs: Emulator = own) -> valkey.Valkey:
@@ -56,7 +56,7 @@ def fake() -> Iterator[FakeDcs]:
 
 @pytest.fixture
 def fake_cli(fake: FakeDcs, tmp_path: Path) -> Cli:
-    """The command, set up for a service that says whatever a test wants."""
+    """The command, configured for a service whose answers a test defines."""
     return Cli(
         tmp_path,
         DCS_SESSIONS_ENDPOINT=fake.endpoint,

@@ -1,4 +1,4 @@
-"""`check`, and what commands say of the network and of permissions that are missing."""
+"""`check`, and messages about the network and missing permissions."""
 
 from __future__ import annotations
 

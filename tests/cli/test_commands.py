@@ -1,4 +1,4 @@
-"""The smaller commands, the help of all of them, and the codes that they end with."""
+"""The smaller commands, and the help and the exit codes of all commands."""
 
 from __future__ import annotations
 

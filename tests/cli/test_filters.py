@@ -18,7 +18,7 @@ from dcs_sessions._text import printable
 
 
 def parsed(*words: str) -> Filters:
-    """The filters that a command gets from these words."""
+    """Return the filters that a command reads from these arguments."""
     found: list[Filters] = []
 
     @click.command()

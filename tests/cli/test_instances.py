@@ -1,4 +1,4 @@
-"""INSTANCE by name, the list of instances, the default, and what shells complete."""
+"""INSTANCE by name, the list of instances, the default instance, and shell completion."""
 
 from __future__ import annotations
 

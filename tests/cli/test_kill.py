@@ -1,4 +1,4 @@
-"""`kill` and `kill-all`: what was meant is ended, nothing else, and what is unknown is said."""
+"""`kill` and `kill-all` end the chosen sessions only, and report unknown results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`query` against real sessions, and against what no real server would send."""
+"""`query` with real sessions, and with answers that no real server sends."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def names(text: str) -> list[str]:
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "csv"])
 def test_formats_for_programs_are_stable(form: str, fake: FakeDcs, fake_cli: Cli) -> None:
-    """Changing the files breaks scripts of users: add it to the changelog."""
+    """A change of these files breaks users' scripts: add it to the changelog."""
     fake.lists["n1"] = [ROWS]
     out = fake_cli("query", "i", "-o", form).stdout
     golden = DATA / f"query.{form}"

@@ -1,4 +1,4 @@
-"""`summary`: of how many, who, on which node, in every format."""
+"""`summary`: counts of sessions by program, host and node, in every format."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def rows(*counts: tuple[str, str, int]) -> list[dict[str, Any]]:
 
 
 def run(cli: Cli, *words: str, code: int = 0) -> Result:
-    """Run the command, not as a process of its own, for there are many of them."""
+    """Run the command in this process, which is faster."""
     result = CliRunner().invoke(main, ["summary", *words], env=cli.env)
     assert result.exit_code == code, result.output
     return result

@@ -1,4 +1,4 @@
-"""No call outlasts its timeout, wherever in an answer the server becomes slow."""
+"""No call exceeds its timeout, wherever in an answer the server becomes slow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Client and emulator, which know nothing of each other, do the whole job on a real Valkey."""
+"""The client and the emulator, which share no code, do the whole job on a real Valkey."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`end_sessions`: what is sent, and what is said of each session."""
+"""`end_sessions`: its requests, and the result of each session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples in Python do what they say."""
+"""The examples in Python work as described."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client that a process has used goes on working on both sides of a fork."""
+"""A client works in the parent and in the child after a fork."""
 
 from __future__ import annotations
 

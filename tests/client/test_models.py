@@ -177,7 +177,7 @@ def _result() -> QueryResult:
     )
 
 
-def test_a_result_is_iterable_and_becomes_json() -> None:
+def test_result_is_iterable_and_becomes_json() -> None:
     result = _result()
     assert [session.addr for session in result] == ["a"]
     assert (len(result), len(result.nodes[0]), len(result.nodes[1])) == (1, 1, 0)
@@ -199,14 +199,14 @@ def test_a_result_is_iterable_and_becomes_json() -> None:
     assert json.loads(result.to_json()) == expected
 
 
-def test_a_result_without_sessions_is_true() -> None:
+def test_result_without_sessions_is_true() -> None:
     none = _result().where(lambda _: False)
     assert len(none) == 0
     assert none
     assert none.nodes[0]
 
 
-def test_a_result_goes_through_a_pickle() -> None:
+def test_result_goes_through_a_pickle() -> None:
     again = pickle.loads(pickle.dumps(_result()))
     assert again.to_dict() == _result().to_dict()
     assert isinstance(again.failed[0].error, dcs_sessions.ServerError)

@@ -1,4 +1,4 @@
-"""The names that people import."""
+"""The public names of the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real clients of a real Valkey, which take over each other's ports between any two requests."""
+"""Clients of a real Valkey take over each other's ports between any two requests."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def is_error(span: ReadableSpan) -> bool:
     return span.status.status_code is trace.StatusCode.ERROR
 
 
-def test_a_request_is_a_span_by_the_conventions(
+def test_request_is_a_span_by_the_conventions(
     both: Both, server: ScriptedServer, exporter: InMemorySpanExporter
 ) -> None:
     server.steps = [answer(200, JOB)]
@@ -112,7 +112,7 @@ def test_each_attempt_is_a_span(
         (silence, "dcs_sessions.ApiTimeoutError"),
     ],
 )
-def test_a_failure_is_an_error_with_its_type(
+def test_failure_is_an_error_with_its_type(
     both: Both, server: ScriptedServer, exporter: InMemorySpanExporter, step: Any, kind: str
 ) -> None:
     server.steps = [step]
@@ -124,7 +124,7 @@ def test_a_failure_is_an_error_with_its_type(
 
 
 @pytest.mark.parametrize("method", ["query_sessions", "query_pages", "refresh_sessions"])
-def test_a_query_is_one_span_with_its_requests(
+def test_query_is_one_span_with_its_requests(
     both: Both, fake: FakeDcs, exporter: InMemorySpanExporter, method: str
 ) -> None:
     client = both(endpoint=fake.endpoint)
@@ -144,7 +144,7 @@ def test_a_query_is_one_span_with_its_requests(
     assert {span.parent and span.parent.span_id for span in requests} == {query.context.span_id}
 
 
-def test_a_query_that_fails_is_an_error(
+def test_query_that_fails_is_an_error(
     both: Both, server: ScriptedServer, exporter: InMemorySpanExporter
 ) -> None:
     server.steps = [answer(403)]
@@ -156,7 +156,7 @@ def test_a_query_that_fails_is_an_error(
     assert facts(request)["error.type"] == "403"
 
 
-def test_an_expected_500_is_no_error(
+def test_expected_500_is_not_recorded_as_an_error(
     both: Both, server: ScriptedServer, exporter: InMemorySpanExporter
 ) -> None:
     page = {"time": "t", "count": 0, "clients": []}

@@ -1,4 +1,4 @@
-"""A transport of one's own carries everything, and cannot break what the client promises."""
+"""A custom transport carries all requests, and cannot break the client's guarantees."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_requests_go_over_the_transport(both: Both) -> None:
     assert SECRET not in repr(request)
 
 
-def test_the_transport_is_told_how_long_it_has(both: Both) -> None:
+def test_transport_receives_the_time_that_is_left(both: Both) -> None:
     left: list[float] = []
 
     def send(_: Request, timeout: float) -> Reply:
@@ -74,7 +74,7 @@ def test_the_transport_is_told_how_long_it_has(both: Both) -> None:
 
 
 class Hostile(BaseException):
-    """What nobody expects."""
+    """An object whose methods raise an unexpected error."""
 
 
 class UnprintableError(Exception):
@@ -127,9 +127,7 @@ def chain(error: BaseException | None) -> str:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(outcome=hostile_answers() | hostile_errors())
-def test_a_hostile_transport_ends_nothing_twice_and_tells_no_secret(
-    both: Both, outcome: Any
-) -> None:
+def test_hostile_transport_ends_nothing_twice_and_leaks_no_secret(both: Both, outcome: Any) -> None:
     def send(*_: object) -> Any:
         if isinstance(outcome, BaseException):
             raise outcome
@@ -147,7 +145,7 @@ def test_a_hostile_transport_ends_nothing_twice_and_tells_no_secret(
 
 
 @pytest.mark.parametrize("hangs", [True, False])
-def test_a_transport_that_hangs_makes_no_call_late(both: Both, hangs: bool) -> None:
+def test_hanging_transport_does_not_make_a_call_late(both: Both, hangs: bool) -> None:
     woken = threading.Event()
 
     class Hanging:
@@ -194,7 +192,7 @@ def test_one_reply_for_all_requests_is_not_shared(both: Both) -> None:
     assert shared.request is None
 
 
-def test_a_closed_client_sends_nothing_and_leaves_the_transport_open(both: Both) -> None:
+def test_closed_client_sends_nothing_and_leaves_the_transport_open(both: Both) -> None:
     client, transport = client_of(both, lambda *_: Reply(200, {}, JOB))
     client.close()
     with pytest.raises(dcs_sessions.ConfigurationError, match="closed"):
@@ -217,7 +215,7 @@ def test_what_cannot_send_is_refused(both: Both, arguments: dict[str, Any], mess
         both(endpoint=ENDPOINT, **arguments)
 
 
-def test_the_client_of_the_other_kind_is_refused(both: Both) -> None:
+def test_client_of_the_other_kind_is_refused(both: Both) -> None:
     other = httpx.AsyncClient() if both.kind == "sync" else httpx.Client()
     with pytest.raises(dcs_sessions.ConfigurationError, match="http_client must be"):
         both(endpoint=ENDPOINT, http_client=other)
@@ -297,7 +295,7 @@ def test_errors_of_httpx_are_ours(
 # The stub
 
 
-def test_the_stub_answers_a_whole_query(both: Both) -> None:
+def test_stub_answers_a_whole_query(both: Both) -> None:
     many = [{"addr": f"10.0.0.5:{port}", "name": "worker"} for port in range(2500)]
     stub = Stub({"n1": many, "n2": [{"name": "web", "age": 5}]})
     client = stub_client(both, stub)
@@ -311,7 +309,7 @@ def test_the_stub_answers_a_whole_query(both: Both) -> None:
     assert [session.addr for session in found] == ["10.0.0.5:7"]
 
 
-def test_the_stub_ends_those_that_were_chosen(both: Both) -> None:
+def test_stub_ends_the_chosen_sessions(both: Both) -> None:
     stub = Stub({"n1": [{"name": "worker"}, {"name": "web"}], "n2": [{"name": "worker"}]})
     client = stub_client(both, stub)
     chosen = client.query_sessions(INSTANCE_ID).where(lambda session: session.name == "worker")
@@ -323,7 +321,7 @@ def test_the_stub_ends_those_that_were_chosen(both: Both) -> None:
     assert list(client.query_sessions(INSTANCE_ID)) == []
 
 
-def test_the_stub_spares_who_has_taken_an_address(both: Both) -> None:
+def test_stub_spares_a_client_that_took_over_an_address(both: Both) -> None:
     stub = Stub({"n1": [{"addr": "10.0.0.5:1"}]})
     client = stub_client(both, stub)
     chosen = client.query_sessions(INSTANCE_ID)
@@ -333,7 +331,7 @@ def test_the_stub_spares_who_has_taken_an_address(both: Both) -> None:
     assert len(stub.sessions["n1"]) == 1
 
 
-def test_the_stub_fails_as_it_is_told(both: Both) -> None:
+def test_stub_raises_the_chosen_errors(both: Both) -> None:
     stub = Stub({"n1": []})
     client = stub_client(both, stub, retry=None)
     stub.failures["ShowNodesInformation"] = Failure(429, "APIGW.0308", {"Retry-After": "3"})

@@ -1,4 +1,4 @@
-"""Scan, wait, read: the flows that take more than one call."""
+"""Scan, wait and read: tasks of more than one call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make clients` on a machine without a language."""
+"""`make clients` on a machine without a language's tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The proxy of `make clients` passes requests on, answers oddly, and finds every leak."""
+"""The proxy of `make clients` passes requests on, varies the answers, and finds every leak."""
 
 from __future__ import annotations
 

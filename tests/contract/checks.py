@@ -1,4 +1,4 @@
-"""What has to hold for the contract: one function a rule, which raises AssertionError.
+"""Rules of the contract. Each function checks one rule, and raises AssertionError if it is broken.
 
 The tests call them with openapi.yaml, and the engine in mutants.py with openapi.yaml and a fault in
 it. They name no fault: each compares the document with a source, with facts.yaml, with itself or
@@ -70,7 +70,7 @@ def texts_stand_once(api: Node) -> None:
 
 @check
 def codes_are_those_of_the_list(api: Node) -> None:
-    """Every error code that a text names is in the table, beside the status that goes with it."""
+    """Every error code in a description is in the table, with the status that belongs to it."""
     for place, text in facts.texts(api):
         for code in facts.codes(text):
             assert code in FACTS["codes"], f"{place}: {code}"
@@ -80,7 +80,7 @@ def codes_are_those_of_the_list(api: Node) -> None:
 
 @check
 def names_in_text_exist(api: Node) -> None:
-    """What a text names in backticks, or as an operation, is there."""
+    """Names in backticks, and names of operations, exist in the contract."""
     operations = spec.operations(api)
     names = {*operations, "maxclients"}
     for _, node in spec.walk(api):
@@ -288,7 +288,7 @@ def node_or_all_nodes_is_needed(api: Node) -> None:
 
 
 def examples(api: Node) -> Iterator[tuple[str, Node, Node]]:
-    """Every example with where it stands and the schema that it stands beside."""
+    """Yield every example, with its place and the schema beside it."""
     for path, node in spec.walk(api):
         where = "/".join(path)
         # Inside an example, `examples` would be data.
@@ -365,7 +365,7 @@ def every_value_has_an_example(api: Node) -> None:
 
 @check
 def only_requests_have_defaults(api: Node) -> None:
-    """What an answer leaves out is not there."""
+    """A field of an answer has no default."""
     for where, schema in schemas(api):
         sent = where.split("/")[2:3] and where.split("/")[2] in SENT and "/if" not in where
         if "default" in schema:
@@ -506,7 +506,7 @@ def _listed(code: str) -> tuple[int, str]:
 
 @check
 def emulator_has_these_errors(api: Node) -> None:
-    """The emulator's table has the same statuses and messages."""
+    """The emulator has the same statuses and messages for the codes."""
     assert api
     for code, (status, message, *_) in FACTS["codes"].items():
         if code in _errors._TABLE:
@@ -563,7 +563,7 @@ KEYS = {
 
 @check
 def keywords_are_few(api: Node) -> None:
-    """Only keywords that the house uses are there: none says deprecated, read only or nullable."""
+    """Only these keywords are used. None of them is deprecated, readOnly or nullable."""
     assert set(api) == KEYS["openapi"]
     assert api["openapi"] == "3.1.0"
     components = api["components"]
@@ -602,7 +602,7 @@ def keywords_are_few(api: Node) -> None:
 
 
 def schemas(api: Node) -> Iterator[tuple[str, Node]]:
-    """Every schema with where it stands."""
+    """Yield every schema with its place."""
     for name, schema in api["components"]["schemas"].items():
         yield from _subschemas(f"/schemas/{name}", schema)
     for path, node in spec.walk(api):
@@ -698,7 +698,7 @@ def components_are_used(api: Node) -> None:
 
 @check
 def is_valid_openapi(api: Node) -> None:
-    """A tool of others takes it for OpenAPI 3.1."""
+    """A validator of another project accepts the contract as OpenAPI 3.1."""
     try:
         OpenAPIV31SpecValidator(api).validate()
     except OpenAPIValidationError as error:

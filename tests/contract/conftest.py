@@ -1,4 +1,4 @@
-"""Tests of the contract that need Node.js are skipped without it, loudly, and never in CI."""
+"""Skip tests of the contract that need Node.js where it is missing, but never in CI."""
 
 from __future__ import annotations
 

@@ -42,18 +42,18 @@ def read(path: Path) -> Any:
 
 
 def left_open() -> set[str]:
-    """The fields of answers that the contract leaves undescribed."""
+    """Return the fields of answers that the contract leaves undescribed."""
     fields = read(HERE / "vendor_left_open.yaml")
     return {f"{operation} {field}" for operation, names in fields.items() for field in names}
 
 
 def union(left: list[Any], right: list[Any]) -> list[Any]:
-    """The values of both, each once; True is not 1."""
+    """Return the values of both, each once. True and 1 are different values."""
     return [*left, *(v for v in right if not has(left, v))]
 
 
 def has(values: list[Any], value: Any) -> bool:
-    """Whether a value, of the same type, is among the values."""
+    """Return whether a value of the same type is among the values."""
     return any(value == v and type(value) is type(v) for v in values)
 
 
@@ -71,7 +71,7 @@ class _Lines:
                 line[keyword] = value
 
     def example(self, where: str, value: Any, *, kind: str = "examples") -> None:
-        """Note the values of an example, each with its field."""
+        """Record the values of an example, each with its field."""
         if isinstance(value, dict):
             if self.lines.get(f"{self._operation} {where}", {}).get("type") == "array":
                 where = f"{where}[]"  # an example that shows one item in place of a list
@@ -90,7 +90,7 @@ def _keywords(schema: Node) -> dict[str, Any]:
 
 
 def ours(api: Node) -> Lines:
-    """The contract, line by line."""
+    """Return the contract, line by line."""
     lines: Lines = {}
     for name, operation in spec.operations(api).items():
         found = _Lines(name)
@@ -140,7 +140,7 @@ def _schema(api: Node, found: _Lines, where: str, schema: Node, *, sent: bool) -
 
 
 def vendors(folder: Path) -> Lines:
-    """The vendor's definitions, line by line."""
+    """Return the vendor's definitions, line by line."""
     lines: Lines = {}
     for path in sorted(folder.glob("*.json")):
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -203,7 +203,7 @@ _CONTAINERS = {f"ListInstances answer{end}" for end in ("", ".instances", ".inst
 
 
 class Difference(NamedTuple):
-    """Where the two disagree: the keywords that differ, on either side."""
+    """A line on which the two disagree, with the keywords that differ on each side."""
 
     where: str
     vendor: dict[str, Any]
@@ -213,8 +213,8 @@ class Difference(NamedTuple):
 def compare(vendor: Lines, contract: Lines) -> Iterator[Difference]:
     """Compare the lines of both, every keyword.
 
-    An example value of the contract has to be one that the vendor has for that field, and those
-    that the vendor shows in whole messages have to be shown there. The examples of errors follow
+    An example value of the contract must be one that the vendor has for that field, and those
+    that the vendor shows in whole messages must be shown there. The examples of errors follow
     the list of error codes instead.
     """
     paths: dict[str, list[Any]] = {}
@@ -252,7 +252,7 @@ def _extra(kind: str, values: list[Any], known: list[Any]) -> dict[str, list[Any
 
 
 def unexplained(differences: list[Difference], reasons: list[dict[str, Any]]) -> list[str]:
-    """The differences without a reason, and the reasons without a difference."""
+    """Return the differences without a reason, and the reasons without a difference."""
     counts = [0] * len(reasons)
     sides = [(repr(reason["vendor"]), repr(reason["ours"])) for reason in reasons]
     amiss = []

@@ -1,4 +1,4 @@
-"""Facts that the contract states, from facts.yaml beside this file, and its text cut into them.
+"""Facts that the contract states, from facts.yaml beside this file, and its text, split into them.
 
 `make facts` brings the rows of facts.yaml in line with the text: it adds sentences that are new,
 with the source still to be named, and drops those that are gone. The tests fail until each sentence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).with_name("facts.yaml")
 TODO = "to be named"
 
-# What people read: text, titles and addresses. Values of examples are none.
+# The texts that people read: descriptions, titles and addresses, but not the values of examples.
 _TEXTS = {"description", "summary", "title", "url", "identifier", "x-source-note"}
 _CODE = re.compile(r"\bDCS\.\d{4}\b|\bAPIGW\.\d{4}\b|\b111\d{6}\b")
 
@@ -36,9 +36,9 @@ def facts() -> Any:
 
 
 def texts(api: Node) -> Iterator[tuple[str, str]]:
-    """Every text of a contract, with the place that it has in facts.yaml.
+    """Yield every text of a contract, with its place in facts.yaml.
 
-    A text that has to be the same as another (`checks.texts_stand_once`) counts once.
+    Texts that must be equal (`checks.texts_stand_once`) count once.
     """
     for place, text in _texts(api, "", api):
         if not re.search(
@@ -77,7 +77,7 @@ def _is_listed_as_well(api: Node, place: str) -> bool:
 
 
 def sentences(text: str) -> list[str]:
-    """Cut a text into its sentences."""
+    """Split a description into its sentences."""
     return [
         " ".join(sentence.split())
         for paragraph in re.split(r"\n\s*\n", text)
@@ -87,17 +87,17 @@ def sentences(text: str) -> list[str]:
 
 
 def stated(api: Node) -> dict[str, list[str]]:
-    """The sentences of a contract by the places that they stand at."""
+    """Return the sentences of a contract by their places."""
     return {place: sentences(text) for place, text in texts(api)}
 
 
 def codes(text: str) -> set[str]:
-    """The error codes that a text names."""
+    """Return the error codes in a description."""
     return set(_CODE.findall(text))
 
 
 def update(rows: dict[str, list[Row]], api: Node) -> dict[str, list[Row]]:
-    """The rows for the text as it is, with the sources of those that were there."""
+    """Return the rows for the current text, with the sources of the rows that existed."""
     known = {row["says"]: row["source"] for place in rows.values() for row in place}
     return {
         place: [{"says": says, "source": known.get(says, TODO)} for says in found]

@@ -1,7 +1,7 @@
 """Faults and harmless changes of the contract, from mutants.yaml beside this file.
 
-For the test of `make breaking`, and for what `make contract` has to find. The faults that the tests
-have to find are made by tests/mutants/document.py.
+They are for the test of `make breaking` and for `make contract`. The faults that the tests must
+find are made by tests/mutants/document.py.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Mutant:
     rename: dict[str, str] = field(default_factory=dict)
 
     def apply(self, api: Node) -> Node:
-        """A changed copy of a description; KeyError where there is nothing to change."""
+        """Return a changed copy of a description; raise KeyError if nothing can be changed."""
         api = copy.deepcopy(api)
         for path, value in self.append.items():
             parent, key = _place(api, path)
@@ -52,12 +52,12 @@ class Mutant:
 
 
 def faults() -> list[Mutant]:
-    """The changes that have to be found."""
+    """Return the changes that must be found."""
     return [Mutant(**fault) for fault in _document()["faults"]]
 
 
 def harmless() -> list[Mutant]:
-    """The changes that have to be let through."""
+    """Return the changes that must be accepted."""
     return [Mutant(**change) for change in _document()["harmless"]]
 
 
@@ -66,7 +66,10 @@ def _document() -> Node:
 
 
 def _place(api: Node, path: str, *, new: bool = False) -> tuple[Node, Any]:
-    """The container that a path ends in, and the key or position in it. Follows no reference."""
+    """Return the container at the end of a path, and the key or position in it.
+
+    References are not followed.
+    """
     first, *steps = path.split(".")
     parent, key = api, first
     for item in api["paths"].values():

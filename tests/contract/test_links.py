@@ -32,7 +32,7 @@ NAMES = ("a", "b", "c")
 
 
 class Call(NamedTuple):
-    """A request that was sent, and its answer."""
+    """A request and its answer."""
 
     path: dict[str, str]
     query: dict[str, str]
@@ -74,7 +74,7 @@ class World:
         return Call(path, query, body, answer)
 
     def follow(self, start: str, title: str, call: Call, **known: str) -> Call:
-        """Follow a link of an answer; `known` is what a link leaves to its reader."""
+        """Follow a link of an answer; `known` has the values that the link does not."""
         responses = OPERATIONS[start].definition["responses"]
         link = spec.resolve(API, responses[str(call.answer.status_code)]["links"][title])
         values = {
@@ -104,7 +104,7 @@ class World:
 
 
 def read(expression: str, call: Call) -> Any:
-    """The value of a runtime expression of OpenAPI."""
+    """Return the value of a runtime expression of OpenAPI."""
     source, _, pointer = expression.partition("#")
     if source in ("$response.body", "$request.body"):
         value = call.answer.json() if source == "$response.body" else call.body
@@ -116,7 +116,7 @@ def read(expression: str, call: Call) -> Any:
 
 
 def filled(node: Node, call: Call) -> Node:
-    """A body with the expressions in it filled in."""
+    """Return a body with the values of its expressions."""
     if isinstance(node, dict):
         return {name: filled(value, call) for name, value in node.items()}
     if isinstance(node, list):
@@ -125,7 +125,7 @@ def filled(node: Node, call: Call) -> Node:
 
 
 def names(page: Call) -> set[str]:
-    """The names of the sessions of this test on a page."""
+    """Return the names of this test's sessions on a page."""
     found = {session["name"] for session in page.answer.json()["clients"]}
     return {name for name in found if name[:1] in NAMES and name[1:].isdigit()}
 

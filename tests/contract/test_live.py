@@ -1,4 +1,4 @@
-"""`make contract-live`, at an emulator that stands for a real DCS: other ids, other logins."""
+"""`make contract-live` against an emulator with other IDs and credentials, like a real DCS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make mock` answers the generated client for every operation, without any code of ours."""
+"""`make mock` answers the generated client for every operation, from the contract alone."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def url() -> Iterator[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # make starts Prism in a group of its own, and both have to go in the end.
+        # make starts Prism in a group of its own, and both must end.
         start_new_session=True,
     )
     try:

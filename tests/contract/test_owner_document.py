@@ -1,4 +1,4 @@
-"""ScanClients says all that the owner's document "Querying Sessions" says: one row a fact."""
+"""ScanClients states every fact of the owner's document "Querying Sessions", one row each."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class Fact(NamedTuple):
-    """What a source says, where the contract says it (as `spec.at` reads it), and how.
+    """A fact of a source, and the place (for `spec.at`) and the value that it has in the contract.
 
-    A pattern has to match from the beginning of the text; anything else has to be equal.
+    A pattern must match from the beginning of the text; anything else must be equal.
     """
 
     says: str
@@ -39,7 +39,7 @@ def states(api: Node, fact: Fact) -> None:
 
 
 def garble(node: Node) -> Node:
-    """The same structure with every value, path and method wrong, to see that a row can fail."""
+    """Return the same structure with every value, path and method wrong."""
     match node:
         case dict():
             return {

@@ -19,7 +19,7 @@ SETTINGS = (spec.ROOT / "schemathesis.toml").read_text(encoding="utf-8")
 
 
 def without(setting: str) -> str:
-    """The settings without one of them, and its table if it is alone there."""
+    """Return the settings without one of them, and without its table if that becomes empty."""
     assert SETTINGS.count(setting) == 1, setting
     return SETTINGS.replace(setting, "")
 
@@ -27,7 +27,7 @@ def without(setting: str) -> str:
 def run(
     dcs: Emulator, folder: Path, settings: str, *options: str, token: str = ""
 ) -> tuple[bool, int]:
-    """Run schemathesis with settings; whether it finds nothing, and how many requests it sends."""
+    """Run schemathesis. Return whether it finds nothing, and how many requests it sends."""
     config = folder / "schemathesis.toml"
     config.write_text(settings, encoding="utf-8")
     noted = folder / "seen"
@@ -48,7 +48,7 @@ def run(
 
 
 def only(name: str, mode: str, phase: str = "coverage") -> list[str]:
-    """The options for one operation, in one phase."""
+    """Return the options for one operation in one phase."""
     return ["--include-operation-id", name, "--mode", mode, "--phases", phase]
 
 
@@ -59,7 +59,7 @@ ENDED = '[operations.checks.positive_data_acceptance]\nexpected-statuses = ["204
 
 @pytest.mark.settings
 def test_valid_requests_have_to_succeed(tmp_path: Path) -> None:
-    # More often, and a warning would say so as well.
+    # With a higher probability, a warning would report it as well.
     lost = Fault(status=404, operation="ListInstances", probability=0.2)
     options = only("ListInstances", "positive")
     with Emulator(faults=[lost], seed=1) as dcs:

@@ -1,4 +1,4 @@
-"""`make contract` in small: schemathesis and every status, against an emulator on a real socket."""
+"""A short `make contract`: schemathesis and every status, against an emulator on a socket."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 def contract(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run tools/contract.py; without `environment`, in that of the test."""
+    """Run the contract test, in the environment of this process by default."""
     return subprocess.run(
         [sys.executable, "-m", "tools.contract", *options],
         cwd=spec.ROOT,

@@ -1,4 +1,4 @@
-"""The vendor's SDK, which nobody here wrote, agrees with openapi.yaml."""
+"""The vendor's SDK agrees with openapi.yaml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vendor's SDK, which nobody here wrote, and openapi.yaml, as the same flat lines.
+"""The vendor's SDK and openapi.yaml, as flat lines of the same form.
 
 A line is such as `ListClients limit` -> `query, integer`. The SDK's own classes are read, so that
 the next release of the vendor is seen as it moves. `make vendor` installs the newest one and runs
@@ -39,14 +39,14 @@ def differences() -> dict[str, dict[str, str | None]]:
 
 @functools.cache
 def left_open() -> dict[str, list[str]]:
-    """Fields of the answers that the SDK has and the contract leaves undescribed."""
+    """Return the fields of answers that the SDK has and the contract leaves undescribed."""
     path = Path(__file__).with_name("vendor_left_open.yaml")
     fields: dict[str, list[str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return fields
 
 
 def ours(operation: str, api: Node) -> dict[str, str]:
-    """An operation as openapi.yaml describes it."""
+    """Return the lines of an operation of openapi.yaml."""
     found = spec.operations(api)[operation]
     lines = {"method": found.method.upper(), "path": found.path}
     for parameter in found.parameters:
@@ -82,7 +82,7 @@ def our_fields(api: Node, schema: Node, where: str, *, required: str) -> dict[st
 
 @functools.cache
 def sdks(operation: str) -> dict[str, str]:
-    """An operation as the vendor's SDK has it."""
+    """Return the lines of an operation of the vendor's SDK."""
     request = getattr(model, f"{operation}Request")
     call = request()
     for attribute in request.attribute_map:
@@ -122,7 +122,7 @@ def sdk_fields(kind: str, where: str) -> dict[str, str]:
 
 
 def mandatory(cls: Any) -> set[str]:
-    """The attributes that a constructor sets even where no value is given for them."""
+    """Return the attributes that a constructor sets even without a value for them."""
     touched: set[str] = set()
 
     def note(self: object, name: str, value: object) -> None:
@@ -143,7 +143,7 @@ def disagreements(operation: str, api: Node) -> dict[str, dict[str, str | None]]
 
 
 def unexplained(operation: str, api: Node) -> list[str]:
-    """The differences of an operation without a reason, and the reasons without a difference."""
+    """Return the differences without a reason, and the reasons without a difference."""
     expected = {
         where: {side: entry[side] for side in ("sdk", "ours")}
         for where, entry in differences().items()
@@ -167,7 +167,7 @@ def unexplained(operation: str, api: Node) -> list[str]:
 
 
 def beside(api: Node) -> list[str]:
-    """The operations of the SDK on the paths of the contract that the contract does not have."""
+    """Return the SDK's operations on the contract's paths that the contract does not have."""
     known = {(o.method.upper(), o.path): name for name, o in spec.operations(api).items()}
     # What changes instances is not what this contract is about.
     others = {
@@ -190,7 +190,7 @@ def beside(api: Node) -> list[str]:
 
 
 def main() -> int:
-    """Compare with the SDK that is installed; 1 if something is unexplained."""
+    """Compare with the installed SDK; return 1 if a difference has no reason."""
     api = spec.load()
     amiss = beside(api)
     for operation in spec.operations(api):

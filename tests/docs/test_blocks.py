@@ -1,4 +1,4 @@
-"""Every command and every example of README.md, CONTRIBUTING.md and docs/ does what it says.
+"""Every command and every example of README.md, CONTRIBUTING.md and docs/ works as described.
 
 The pages whose output is compared have tests of their own: test_tutorial.py and test_alert.py.
 """
@@ -60,7 +60,7 @@ def checkout() -> Iterator[Emulator]:
 
 @pytest.fixture
 def environment(checkout: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What a reader has set: where the service is, and credentials."""
+    """Set the variables of a reader: the endpoint and credentials."""
     monkeypatch.setenv("DCS_SESSIONS_ENDPOINT", checkout.endpoint)
     monkeypatch.setenv("DCS_SESSIONS_TOKEN", checkout.token)
     monkeypatch.setenv("HUAWEICLOUD_SDK_PROJECT_ID", checkout.project_id)

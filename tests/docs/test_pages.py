@@ -1,4 +1,4 @@
-"""The pages that people read, in a real Chromium: whole, at any width, and asking nobody else.
+"""The pages in a real Chromium: complete, at any width, without requests to other hosts.
 
 Screenshots are left in reports/.
 """
@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
             pytest.fail("there is no Chromium: apt-get install chromium")
         pytest.skip("there is no Chromium on this machine")
     with sync_playwright() as playwright:
-        # As root there is no sandbox, and what Chromium asks for itself is none of the page's.
+        # As root there is no sandbox, and requests of Chromium itself do not come from the page.
         options = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         yield browser
@@ -47,7 +47,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open a page at a width, and see in the end that it was well and kept to itself."""
+    """Open a page at a width, and check afterwards for errors and requests to other hosts."""
     opened: list[tuple[Page, list[str], list[str]]] = []
     contexts = []
 
@@ -84,7 +84,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 
 def fits(page: Page) -> bool:
-    """Whether nobody has to scroll sideways."""
+    """Return whether the page has no horizontal scroll bar."""
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
@@ -149,7 +149,7 @@ def test_documentation_fits_and_loads_nothing_from_elsewhere(
 
 
 def search(page: Page, text: str) -> Locator:
-    """Search the site, and return what is found."""
+    """Search the site, and return the results."""
     page.get_by_role("button", name="Search").first.click()
     page.keyboard.type(text)
     return page.get_by_role("listbox").get_by_role("option")

@@ -48,6 +48,12 @@ def test_similar_text_is_not_found(text: str) -> None:
     assert style.check("some.py", text, NAMED) == []
 
 
+def test_code_in_templates_is_not_found_but_their_text_is() -> None:
+    text = "{% if default is none %}\nfalse if it is none\n{{ 'a text' }}\n"
+    (found,) = style.check("some.jinja", text, NAMED)
+    assert found.startswith("some.jinja:2: ")
+
+
 def test_rules_of_the_page_do_not_count_but_the_rest_of_it_does() -> None:
     page = (spec.ROOT / style.STYLE).read_text("utf-8")
     assert style.check(style.STYLE, page, NAMED) == []

@@ -67,7 +67,7 @@ class Api:
         return job
 
     def sessions(self, node: int = 0, **params: Any) -> list[dict[str, Any]]:
-        """A new scan, and the first 1,000 sessions."""
+        """Scan again, and return the first 1,000 sessions."""
         assert self.done(self.scan(node, clean_cache=True))["status"] == "SUCCESS"
         sessions: list[dict[str, Any]] = self.listed(node, **{"limit": 1000, **params}).json()[
             "clients"
@@ -76,7 +76,7 @@ class Api:
 
 
 class Peer:
-    """A client of a Redis server, by hand."""
+    """A minimal client of a Redis server."""
 
     def __init__(self, url: str, name: str = "") -> None:
         parts = urlsplit(url)
@@ -118,7 +118,7 @@ class Peer:
             return False
 
     def sees_end(self) -> bool:
-        """Whether the server closes the connection, within the socket's timeout."""
+        """Return whether the server closes the connection within the socket's timeout."""
         try:
             while self.socket.recv(65536):
                 pass
@@ -187,7 +187,7 @@ def make_api(stack: ExitStack) -> MakeApi:
 
 @pytest.fixture
 def fresh(make_dcs: MakeDcs) -> Emulator:
-    """An emulator of one's own, with two nodes."""
+    """An emulator with two nodes, for one test."""
     return make_dcs(nodes=2)
 
 

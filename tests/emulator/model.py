@@ -1,4 +1,4 @@
-"""The service as its documents describe it, in memory: it says what each answer has to be.
+"""A model of the service in memory, which predicts each answer.
 
 It is written from the vendor's pages and knows nothing of the emulator. Where the pages say
 nothing, a comment says "not documented". Values that only the service can know, such as IDs of
@@ -71,7 +71,7 @@ JSON_HEADERS = {"content-length", "content-type", "date", "x-request-id"}
 
 
 class Learned:
-    """A value that only the service knows: the first one that fits, and the same one later."""
+    """A value that only the service knows. It equals the first value that fits, and no other."""
 
     def __init__(self, fits: Callable[[Any], bool], what: str) -> None:
         self._fits = fits
@@ -91,7 +91,7 @@ class Learned:
 
 
 class Fitting:
-    """A value that changes: each one that fits."""
+    """A value that changes. It equals every value that fits."""
 
     def __init__(self, fits: Callable[[Any], bool], what: str) -> None:
         self._fits = fits
@@ -113,13 +113,13 @@ def hex32() -> Learned:
 
 
 def text_or_null() -> Fitting:
-    """Return what `error_ext_msg` may be."""
+    """Return whether a value is a valid `error_ext_msg`."""
     return Fitting(lambda value: value is None or isinstance(value, str), "string or null")
 
 
 @dataclass
 class Span:
-    """A time that the service takes, between two that were taken here, in seconds since 1970."""
+    """The time of an event in the service: between two times here, in seconds since 1970."""
 
     began: float
     ended: float
@@ -162,7 +162,7 @@ class Job:
     fails: bool = False
 
     def body(self) -> dict[str, Any]:
-        """Return what ShowJobInfo answers."""
+        """Return the body of ShowJobInfo."""
         body: dict[str, Any] = {
             "job_id": self.job_id,
             "job_type": self.kind,
@@ -208,7 +208,7 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A request: where it goes, who sends it, and what it says."""
+    """A request: its target, credentials and body."""
 
     resource: str
     method: str
@@ -231,7 +231,7 @@ class Call:
 
 @dataclass
 class Answer:
-    """What the answer has to be."""
+    """The expected answer."""
 
     status: int
     body: Any = None
@@ -249,7 +249,7 @@ class RefusedError(Exception):
         self.filling = filling
 
     def answer(self) -> Answer:
-        """Return the answer: the gateway's errors have another form than the service's."""
+        """Return the answer, in the form of the gateway or of the service."""
         status, message = ERRORS[self.code]
         if self.code == "APIGW.0301":
             start = message.format(self.filling)
@@ -277,7 +277,7 @@ class Service:
     # The order of the checks is not documented; from the outside in.
 
     def answer(self, call: Call, span: Span) -> Answer:
-        """Return what the service answers to a request that it gets in a span of time."""
+        """Return the service's answer to a request that arrives in a span of time."""
         try:
             return self._answer(call, span)
         except RefusedError as refused:
@@ -333,7 +333,7 @@ class Service:
         raise RefusedError("DCS.3022")
 
     def _node(self, call: Call, node_id: str | None) -> Node:
-        # A data node behind proxies is none that these operations take.
+        # These operations do not accept a data node behind proxies.
         for node in self._instance(call).nodes:
             if node.node_id == node_id:
                 return node
@@ -351,13 +351,13 @@ class Service:
         if not _is_up(node):
             raise RefusedError("DCS.5053")
         job = self._begin("scanClientsJob", span)
-        # With nothing stored, a query is made in any case: not documented.
+        # Without a stored list, a query is always made: not documented.
         if queries_anew or node.stored is None:
             node.scanning = job
         return Answer(200, {"job_id": job.job_id}, job=job)
 
     def finish_scan(self, node: Node, span: Span, *, fails: bool) -> None:
-        """Let a query end, with the sessions of the moment stored, or with nothing changed."""
+        """End a query: store the current sessions, or change nothing."""
         job = node.scanning
         assert job is not None
         node.scanning = None
@@ -449,7 +449,7 @@ class Service:
         return Answer(200, {"job_id": job.job_id}, job=job)
 
     def ended(self, call: Call) -> list[tuple[Node, list[Row]]]:
-        """Return who has to be gone, node by node, after a call that was answered with success."""
+        """Return the sessions that must have ended after a successful call, node by node."""
         fields = json.loads(call.body)
         if call.resource == "kill":
             node = self._node(call, fields["node_id"])

@@ -1,4 +1,4 @@
-"""Who is let in, to what."""
+"""Authentication and permissions of the emulator."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_project_header_must_fit(shared: Api) -> None:
 
 
 class Signed:
-    """A signed request that can be spoilt before it is sent."""
+    """A signed request that can be changed before it is sent."""
 
     def __init__(self, dcs: Emulator) -> None:
         self.dcs = dcs
@@ -125,7 +125,7 @@ class Signed:
         return self
 
     def send(self) -> httpx.Response:
-        """Send it, again while the query of an earlier test is running."""
+        """Send the request, and retry while the query of an earlier test is running."""
         while True:
             response = ask(
                 self.dcs, self.method, self.target, content=self.body or None, headers=self.headers

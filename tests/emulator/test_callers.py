@@ -1,4 +1,4 @@
-"""Callers, one wrong byte at a time, and many at once."""
+"""Wrong credentials, one byte at a time, and many callers at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def shared_world() -> Iterator[World]:
 
 @pytest.fixture
 def world(shared_world: World) -> World:
-    """A world whose servers have just started; the emulator knows what it knows."""
+    """A world whose servers have just started. The emulator keeps its stored lists."""
     for node in shared_world.nodes:
         node.server.clear()
     # Its connections end with that.
@@ -395,7 +395,7 @@ def test_every_caller_has_a_limit_of_its_own_that_ends() -> None:
         wanted = [replace(world.call("instance"), login=login) for login in ("token", "key")]
 
         def burst() -> tuple[list[list[int]], float]:
-            """Ask more often than allowed; the statuses, and how long it took."""
+            """Send more requests than allowed. Return the statuses and the duration."""
             began = time.monotonic()
             got = [[world.plain(call).status for _ in range(5)] for call in wanted]
             return got, time.monotonic() - began

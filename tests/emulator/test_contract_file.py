@@ -1,4 +1,4 @@
-"""The emulator has the contract as a file, for everybody, byte for byte."""
+"""The emulator serves the contract as a file, without authentication, byte for byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused, and how."""
+"""Requests that the emulator refuses, and the errors that it returns."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def is_error(response: httpx.Response, status: int, code: str) -> None:
 
 
 def raw(dcs: Emulator, request: bytes) -> tuple[int, dict[str, str], dict[str, Any]]:
-    """Send bytes; the answer's status, headers and body."""
+    """Send bytes, and return the status, headers and body of the answer."""
     parts = urlsplit(dcs.endpoint)
     with socket.create_connection((parts.hostname, parts.port or 0), timeout=20) as connection:
         connection.sendall(request)
@@ -333,7 +333,7 @@ def test_fault_of_the_emulator_is_answered(
 
 
 def test_order_of_checks(shared: Api, dcs: Emulator) -> None:
-    """From the outside in: path, method, caller, permission, project, instance, body, node."""
+    """The order is: path, method, credentials, permission, project, instance, body, node."""
     http_ = shared.http
     nobody = {"X-Auth-Token": "nobody"}
     noaccess = {"X-Auth-Token": dcs.noaccess_token}

@@ -1,4 +1,4 @@
-"""Faults on demand, and requests that take too long by themselves."""
+"""Injected faults, and clients that send their request too slowly."""
 
 from __future__ import annotations
 

@@ -28,10 +28,10 @@ INSTANCES = [
 
 
 class Project(Api):
-    """The API, of any of the instances."""
+    """The API for any instance of the project."""
 
     def of(self, name: str) -> Project:
-        """The same for another instance."""
+        """Return the API for another instance."""
         found = next(found for found in self.dcs.instances if found["name"] == name)
         other = Project(self.dcs)
         other.http.close()
@@ -41,11 +41,11 @@ class Project(Api):
         return other
 
     def names(self, **query: object) -> list[str]:
-        """The names of the instances that are listed."""
+        """Return the names of the listed instances."""
         return [found["name"] for found in self.instances(**query)["instances"]]
 
     def instances(self, **query: object) -> dict[str, Any]:
-        """The answer of ListInstances."""
+        """Return the answer of ListInstances."""
         params: Any = {"include_delete": "true", "include_failure": "true", **query}
         response = self.http.get(f"{self.project}/instances", params=params)
         assert response.status_code == 200, response.text
@@ -53,12 +53,12 @@ class Project(Api):
         return answer
 
     def shown(self) -> dict[str, Any]:
-        """The answer of ShowInstance."""
+        """Return the answer of ShowInstance."""
         answer: dict[str, Any] = self.http.get(self.instance).json()
         return answer
 
     def configurations(self) -> dict[str, str]:
-        """The values that ListConfigurations shows."""
+        """Return the values of ListConfigurations."""
         answer = self.http.get(f"{self.instance}/configs").json()
         return {one["param_name"]: one["param_value"] for one in answer["redis_config"]}
 

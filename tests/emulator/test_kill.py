@@ -1,4 +1,4 @@
-"""Kills end real connections, those asked for and no others."""
+"""Kills end the requested connections, and no others."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The emulator against a model of the service: whatever is asked, in whatever order.
+"""The emulator against a model of the service: any requests, in any order.
 
-Each answer is compared as a whole with the one that the model gives. `make fuzz` does it for long.
+Each answer is compared as a whole with the model's. `make fuzz` runs it for longer.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ CONTENT_TYPES = st.sampled_from(
 
 @pytest.fixture(autouse=True)
 def zone() -> Iterator[None]:
-    """Put the time zone back that a test leaves."""
+    """Restore the time zone after a test."""
     was = os.environ.get("TZ")
     yield
     _set_zone(was)
@@ -119,7 +119,7 @@ def _set_zone(name: str | None) -> None:
 
 
 class Machine(RuleBasedStateMachine):
-    """Everybody does something: clients of the servers, callers of the API, the servers."""
+    """Actions of the servers' clients, of the API's callers, and of the servers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -204,7 +204,7 @@ class Machine(RuleBasedStateMachine):
     def scans_that_take_their_time(
         self, held: list[int], rows: dict[str, Any], falls: bool, data: st.DataObject
     ) -> None:
-        """Look at everything while nodes are queried, and let the queries end in any order."""
+        """Call every operation while nodes are queried, and let the queries end in any order."""
         world = self.world
         nodes = [self.node(index) for index in held if not self.node(index).server.is_down]
         began = time.time()

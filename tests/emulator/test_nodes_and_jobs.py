@@ -1,4 +1,4 @@
-"""Nodes as the API shows them, and the memory of jobs."""
+"""Nodes in the API, and how long jobs are remembered."""
 
 from __future__ import annotations
 

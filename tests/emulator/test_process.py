@@ -1,4 +1,4 @@
-"""``dcs-sessions emulator`` as a process: starts, says where it is, ends, leaves nothing."""
+"""`dcs-sessions emulator` as a process: it starts, reports its address, and cleans up."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def is_running(pid: int) -> bool:
     try:
-        # A process that nobody has waited for yet is none any more.
+        # A zombie has ended.
         return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""The plugin for pytest, in test suites of somebody else."""
+"""The pytest plugin, in the test suites of users."""
 
 from __future__ import annotations
 

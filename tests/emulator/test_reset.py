@@ -1,4 +1,4 @@
-"""`Emulator.reset`, faults that come and go while it runs, and how it starts and ends."""
+"""`Emulator.reset`, changes of faults at run time, start and stop."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_reset_leaves_nothing_of(
 
 
 def observed(dcs: Emulator, api: Api, connect: Connect) -> list[object]:
-    """All that a test can see of an emulator."""
+    """Return everything that a test can observe of an emulator."""
     found: list[object] = [dcs.faults, dcs.endpoint, dcs.redis_urls]
     found += [signed(dcs, api), signed(dcs, api)]
     for node, url in enumerate(dcs.redis_urls):
@@ -287,7 +287,7 @@ def test_chance_strikes_the_same_after_a_reset(make_dcs: MakeDcs, make_api: Make
 
 
 def test_nodes_start_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """None is waited for before all have been told to start."""
+    """No server is waited for until all have been launched."""
     events: list[str] = []
     spawn, wait = _valkey._spawn, EmbeddedValkey._wait
 
@@ -323,7 +323,7 @@ def test_nodes_that_start_are_ended_when_one_does_not(monkeypatch: pytest.Monkey
 
 
 def test_end_waits_for_nobody(monkeypatch: pytest.MonkeyPatch, make_api: MakeApi) -> None:
-    """Neither for the next tick of the server, nor for requests, nor for idle connections."""
+    """It waits neither for a tick of the server, nor for requests, nor for idle connections."""
     sleeps: list[float] = []
     dcs = Emulator(nodes=2, faults=[Fault(latency=3600, operation="ShowNodesInformation")])
     dcs.start()

@@ -119,7 +119,7 @@ def test_before_any_scan_a_list_is_a_server_error(api: Api) -> None:
 def test_without_clean_cache_a_stored_list_stays(
     api: Api, fresh: Emulator, connect: Connect
 ) -> None:
-    assert api.done(api.scan())["status"] == "SUCCESS"  # the first one queries in any case
+    assert api.done(api.scan())["status"] == "SUCCESS"  # the first scan always queries
     first = api.listed().json()
     connect(fresh.redis_urls[0], "newcomer")
 

@@ -1,4 +1,4 @@
-"""The vendor's own SDK, the most independent client there is, does everything once."""
+"""The vendor's SDK, as an independent client, calls every operation once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _client(sdk: Any, dcs: Emulator, *, sk: str | None = None) -> Any:
 
 
 def maxclients(url: str) -> str:
-    """What the server itself says."""
+    """Return the limit that the server itself reports."""
     with valkey.Valkey.from_url(url) as server:
         return str(server.config_get("maxclients")["maxclients"])
 

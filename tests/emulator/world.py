@@ -1,4 +1,4 @@
-"""An emulator on servers whose sessions a test decides, and the model that it is compared with."""
+"""An emulator on servers with sessions of the test's choice, and the model to compare it with."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _EXTRA = {"x-canonical-request", "x-string-to-sign"}
 
 
 class Got(NamedTuple):
-    """An answer as it came."""
+    """An answer as received."""
 
     status: int
     headers: dict[str, str]
@@ -73,7 +73,7 @@ class Got(NamedTuple):
 
     @property
     def body(self) -> Any:
-        """The JSON of the body; None without one."""
+        """Return the JSON of the body, or None without a body."""
         return json.loads(self.raw) if self.raw else None
 
 
@@ -143,11 +143,11 @@ class World:
 
     @property
     def nodes(self) -> list[Node]:
-        """All nodes of all instances."""
+        """Return all nodes of all instances."""
         return [node for instance in self.service.instances for node in instance.nodes]
 
     def connect(self) -> http.client.HTTPConnection:
-        """Open a connection of one's own."""
+        """Open a new connection."""
         parts = urlsplit(self.dcs.endpoint)
         return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
 
@@ -181,7 +181,7 @@ class World:
     # Requests
 
     def request(self, call: Call) -> tuple[str, dict[str, str]]:
-        """Write the target and the headers of a call."""
+        """Return the target and the headers of a call."""
         target = _PATHS[call.resource].format(
             project=quote(call.project_id, safe=""),
             instance=quote(call.instance_id, safe=""),
@@ -234,7 +234,7 @@ class World:
         body: bytes = b"",
         connection: http.client.HTTPConnection | None = None,
     ) -> Got:
-        """Send a request as it is, and check what is true of each answer."""
+        """Send a request unchanged, and check the rules for every answer."""
         connection = connection or self.connection
         connection.request(method, target, body or None, dict(headers))
         answer = connection.getresponse()
@@ -288,7 +288,7 @@ class World:
                 node.server.rows = rows
 
     def compare(self, call: Call, got: Got, expected: model.Answer) -> None:
-        """Compare an answer with what it has to be."""
+        """Compare an answer with the expected one."""
         said = (call, got)
         assert expected.status == got.status, said
         assert expected.headers == got.headers.keys() - _EXTRA, said
@@ -305,7 +305,7 @@ class World:
             assert len(set(ids)) == len(ids), "two IDs of nodes are the same"
 
     def settle(self, job: Job, began: float) -> None:
-        """Wait for a job to end, compare what is said of it, and what has come of it."""
+        """Wait for a job to end, and compare its answer and its result with the model."""
         call = self.job(job)
         running = model.Answer(200, job.body())
 
@@ -330,7 +330,7 @@ class World:
             self.learn(node)
 
     def learn(self, node: Node) -> None:
-        """Read a whole list, so that its internal addresses are known from then on."""
+        """Read a whole list, to learn its internal addresses."""
         for offset in range(0, len(node.stored or ()) + 1, 1000):
             page = (("limit", "1000"), ("offset", str(offset)), ("sort", "id"), ("order", "asc"))
             self.check(self.read(node, *page))

@@ -1,6 +1,6 @@
-"""Whatever a caller passes and whatever a service answers: a result, or an error of ours.
+"""Any arguments and any answers lead to a result, or to an error of the package.
 
-`make fuzz` looks longer.
+`make fuzz` runs longer.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ HEADERS = st.dictionaries(st.sampled_from(["x-request-id", "retry-after"]), st.t
 
 
 def answered(call: Call[Any], reply: Reply) -> None:
-    """Read a reply: a result or an error of ours, either of which can be shown."""
+    """Read a reply. Its result or the package's error must be printable."""
     try:
         repr(call.response(reply))
     except DcsSessionsError as error:

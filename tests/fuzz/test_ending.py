@@ -1,6 +1,6 @@
-"""Whatever clients, others and the service do between two requests: nobody else is ended.
+"""No other session is ended, whatever clients and the service do between two requests.
 
-`make fuzz` looks longer. That the property finds mistakes is proved by making them here.
+`make fuzz` runs longer. Deliberate mistakes prove that the property finds them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MISTAKES: list[Any] = []
 
 
 def found_by(problem: str) -> Callable[[Mistake], Mistake]:
-    """Note a mistake, and what the property says when it finds it."""
+    """Register a mistake with the message of the property that finds it."""
 
     def note(mistake: Mistake) -> Mistake:
         MISTAKES.append(pytest.param(mistake, problem, id=mistake.__name__))

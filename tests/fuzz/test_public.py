@@ -1,4 +1,4 @@
-"""Whatever the public classes are made with: an object, or an error of ours that can be shown."""
+"""Any arguments of public classes lead to an object, or to a printable error of the package."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ANYTHING = st.none() | st.booleans() | NUMBERS | TEXTS | st.binary() | st.lists(
 
 
 def made(make: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """Make an object, or give None where an error of ours refuses to."""
+    """Return an object, or None if an error of the package is raised."""
     try:
         return make(*arguments, **named)
     except DcsSessionsError as error:

@@ -1,4 +1,4 @@
-"""No message does anything to a terminal, breaks a log, or is without end, whatever is in it."""
+"""Messages are bounded and safe for terminals and logs, whatever they contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make faults in the contract, by operators that know no fault, and see which of them are found.
+"""Make faults in the contract with generic operators, and check which of them are found.
 
     python -m mutants.document [--sample N] [--seed N]
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tools.spec import Node
 
 SURVIVORS = Path(__file__).with_name("document_survivors.yaml")
-# What has to be found, in percent.
+# Minimum percentage of faults that must be found.
 GOALS = {"structure": 95.0, "text": 80.0}
 
 TEXTS = {"description", "summary", "title", "x-source-note", "url", "identifier"}
@@ -44,7 +44,7 @@ Path_ = tuple[Any, ...]
 
 
 class Mutant(NamedTuple):
-    """A fault: where it is, what is changed, the kind, and the new value or none.
+    """A fault: its place, the change, its kind, and the new value, if any.
 
     A value that is missing is taken out; a key that is not there yet is put in.
     """
@@ -58,7 +58,7 @@ class Mutant(NamedTuple):
         return f"{'/'.join(map(str, self.where))}: {self.change}"
 
     def apply(self, api: Node) -> Node:
-        """A copy of a contract with the fault in it."""
+        """Return a copy of a contract with the fault in it."""
         api = copy.deepcopy(api)
         *steps, last = self.where
         parent = api
@@ -80,7 +80,7 @@ class Mutant(NamedTuple):
 
 
 def mutants(api: Node) -> list[Mutant]:
-    """Every fault that the operators make of a contract."""
+    """Return every fault that the operators make of a contract."""
     found: dict[str, Mutant] = {}
     vocabulary = _Vocabulary(api)
     for path, node in _walk(api, ()):
@@ -115,7 +115,7 @@ def _walk(node: Node, path: Path_) -> Iterator[tuple[Path_, Node]]:
 
 
 class _Vocabulary:
-    """The names of a contract that can be taken for one another."""
+    """The names of a contract that can be confused with one another."""
 
     def __init__(self, api: Node) -> None:
         operations = spec.operations(api)
@@ -178,7 +178,7 @@ _TURNS = (
     (r"\bnot\b ?", ""), (r"\bno\b", "every"), (r"\bnever\b", "always"), (r"\bonly\b ?", ""),
     (r"\ball\b", "some"), (r"\bevery\b", "no"), (r"\btrue\b", "false"), (r"\bfalse\b", "true"),
     (r"\bTrue\b", "False"), (r"\bfirst\b", "last"), (r"\blast\b", "first"), (r"\bone\b", "each"),
-    (r"\bmay be\b", "is"), (r"\bmay\b", "has to"), (r"\bhas to be\b", "may be"),
+    (r"\bmay be\b", "is"), (r"\bmay\b", "must"), (r"\bmust\b", "may"),
     (r"\bWithout\b", "With"), (r"\bwithout\b", "with"), (r"\bwith\b", "without"),
     (r"\bMaximum\b", "Minimum"), (r"\bbelow\b", "above"), (r"\blater\b", "earlier"),
     (r"\bnode\b", "instance"), (r"\binstance\b", "node"), (r"\bproxy\b", "data"),
@@ -332,7 +332,7 @@ def _objects(api: Node, path: Path_, node: dict[str, Any]) -> Iterator[Mutant]:
         yield Mutant((*path, f"{name}2"), "a link more", "structure", link)
     elif path[-1] == "parameters" and "links" in path:
         yield more("query.limit", "$request.query.limit")
-    # Neighbours are taken for one another.
+    # Neighbours are swapped.
     if path[-1] in ("properties", "responses", "links", "parameters", "examples"):
         names = list(node)
         for left, right in itertools.pairwise(names):
@@ -386,7 +386,7 @@ _LIMITS: dict[str, dict[str, Any]] = {
 
 
 def judges() -> list[tuple[str, Callable[[Node], None]]]:
-    """What is asked whether a contract is right, in the order that is fastest."""
+    """Return the rules that judge a contract, fastest first."""
 
     def owner_document(api: Node) -> None:
         for fact in test_owner_document.FACTS:
@@ -399,7 +399,7 @@ def judges() -> list[tuple[str, Callable[[Node], None]]]:
 
 
 def judge(api: Node) -> str | None:
-    """The first rule that finds a fault, or none."""
+    """Return the first rule that finds a fault, or None."""
     for name, rule in judges():
         try:
             rule(api)
@@ -409,13 +409,13 @@ def judge(api: Node) -> str | None:
 
 
 def survivors() -> dict[str, str]:
-    """The faults that may survive, each with its reason."""
+    """Return the faults that may survive, each with its reason."""
     rows = yaml.safe_load(SURVIVORS.read_text(encoding="utf-8"))
     return {row["fault"]: row["reason"] for row in rows}
 
 
 class Verdict(NamedTuple):
-    """What was found of the faults, by kind, and which survive."""
+    """The number of faults found, by kind, and the faults that survive."""
 
     found: Counter[str]
     made: Counter[str]
@@ -423,7 +423,7 @@ class Verdict(NamedTuple):
     alive: list[str]
 
     def amiss(self, *, whole: bool) -> list[str]:
-        """What has to be mended."""
+        """Return the problems to fix."""
         reasons = survivors()
         amiss = [f"survives: {name}" for name in self.alive if name not in reasons]
         if whole:
@@ -451,7 +451,7 @@ def run(faults: Sequence[Mutant]) -> Verdict:
 
 
 def sample(size: int, seed: int) -> list[Mutant]:
-    """Some of the faults, the same for the same seed."""
+    """Return a sample of the faults, determined by the seed."""
     everything = mutants(spec.load())
     return random.Random(seed).sample(everything, min(size, len(everything)))
 
@@ -459,7 +459,7 @@ def sample(size: int, seed: int) -> list[Mutant]:
 def main() -> int:
     """Run the command line; the result is the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--sample", type=int, default=0, help="judge so many of the faults")
+    parser.add_argument("--sample", type=int, default=0, help="judge at most N of the faults")
     parser.add_argument("--seed", type=int, default=0, help="which ones")
     arguments = parser.parse_args()
     if (rule := judge(spec.load())) is not None:

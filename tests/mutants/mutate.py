@@ -1,4 +1,4 @@
-"""`make mutants-client` and `make mutants-emulator`: change the source, and see each change found.
+"""`make mutants-client` and `make mutants-emulator`: test the tests with changed source code.
 
 mutmut makes the changes, in a folder for each part, `build/mutants/PART`. There it keeps its
 results, so a run that was interrupted goes on where it was, and the next judges what has changed.
@@ -30,7 +30,7 @@ GOAL = 0.92
 
 
 class Part(NamedTuple):
-    """What is mutated, and the tests that have to find it."""
+    """A part of the source that is mutated, and the tests that must find the mutations."""
 
     sources: tuple[str, ...]
     tests: tuple[str, ...]
@@ -66,7 +66,7 @@ PARTS = {
 
 
 def prepare(name: str) -> Path:
-    """Make the folder in which a part is mutated."""
+    """Create the folder in which a part is mutated."""
     part, folder = PARTS[name], spec.ROOT / "build" / "mutants" / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tools").mkdir(exist_ok=True)
@@ -99,7 +99,7 @@ def prepare(name: str) -> Path:
 
 
 def verdicts(folder: Path) -> dict[str, int | None]:
-    """Return all mutants, and what mutmut knows of each."""
+    """Return all mutants with mutmut's results."""
     found: dict[str, int | None] = {}
     for meta in sorted((folder / "mutants").rglob("*.meta")):
         found |= json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
@@ -107,7 +107,7 @@ def verdicts(folder: Path) -> dict[str, int | None]:
 
 
 def generate(folder: Path) -> None:
-    """Make the mutants, beside the tests of now."""
+    """Create the mutants beside a copy of the current tests."""
     for copied in ("tests", "generated", "tools"):
         shutil.rmtree(folder / "mutants" / copied, ignore_errors=True)
     program = (
@@ -121,13 +121,13 @@ def generate(folder: Path) -> None:
 
 
 def listed() -> dict[str, str]:
-    """Return the mutants that may survive, as patterns, and why."""
+    """Return patterns of the mutants that may survive, with their reasons."""
     rows: list[dict[str, Any]] = yaml.safe_load(SURVIVORS.read_text(encoding="utf-8")) or []
     return {pattern: row["reason"] for row in rows for pattern in row["mutants"]}
 
 
 def report(name: str, found: dict[str, int | None]) -> int:
-    """Print what has come of it; the result is the exit code."""
+    """Print the results, and return the exit code."""
     reasons = listed()
     survivors = [
         mutant for mutant, verdict in found.items() if verdict is not None and verdict not in FOUND
@@ -150,7 +150,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--only", default="*", help="mutants that fit this pattern")
-    parser.add_argument("--sample", type=int, help="so many of them, drawn by --seed")
+    parser.add_argument("--sample", type=int, help="at most N of them, drawn by --seed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shard", default="1/1", help="2/5 is the second of five parts")
     parser.add_argument("--report", action="store_true", help="show what is known, and run nothing")

@@ -1,4 +1,4 @@
-"""`make mutants`: plant faults in the contract and in the emulator, and see each of them found."""
+"""`make mutants`: plant faults in the contract and the emulator, which the tests must find."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ FOUND_BY_SUITE = (
 
 
 class Result(NamedTuple):
-    """What has found a fault, or nothing, and what it took."""
+    """The test that found a fault, if any, and the time it took."""
 
     name: str
     caught_by: str | None
@@ -74,14 +74,14 @@ class Result(NamedTuple):
 
 
 class BrokenRunError(Exception):
-    """A run has failed without a test that fails: that proves nothing about a fault."""
+    """A run failed without a failing test, which proves nothing about a fault."""
 
     def __init__(self, output: str) -> None:
         super().__init__("\n".join(output.strip().splitlines()[-20:]))
 
 
 def run(line: Sequence[str], **variables: str) -> tuple[bool, str]:
-    """Run a command from the top of the project; whether it went well, and what it said."""
+    """Run a command in the root folder. Return whether it succeeded, and its output."""
     path = os.pathsep.join([str(spec.ROOT), str(spec.ROOT / "tests")])
     environment = {**os.environ, "PYTHONPATH": path, **variables}
     # A group of its own, so that what it has started does not stay when it hangs.
@@ -103,7 +103,7 @@ def run(line: Sequence[str], **variables: str) -> tuple[bool, str]:
 
 
 def pytest(*options: str, **variables: str) -> str | None:
-    """Run tests until one fails; its name."""
+    """Run tests until one fails, and return its name."""
     line = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *options]
     good, output = run(line, **variables)
     if good:
@@ -115,7 +115,7 @@ def pytest(*options: str, **variables: str) -> str | None:
 
 
 def suite(emulator: str = "", **variables: str) -> str | None:
-    """Run `make contract` in small; what it complains of."""
+    """Run a short `make contract`, and return the faults that it reports."""
     with tempfile.TemporaryDirectory() as reports:
         line = [sys.executable, "-m", "tools.contract", "--max-examples", SUITE_EXAMPLES]
         line += ["--reports", reports, *(["--emulator", emulator] if emulator else [])]
@@ -130,7 +130,7 @@ def suite(emulator: str = "", **variables: str) -> str | None:
 
 
 def contract_fault(fault: contract.Mutant | None) -> str | None:
-    """Plant a fault in the contract, or none; what `make contract` complains of."""
+    """Plant a fault in the contract, if any. Return the faults that `make contract` reports."""
     api = spec.load() if fault is None else fault.apply(spec.load())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "openapi.yaml")
@@ -139,7 +139,7 @@ def contract_fault(fault: contract.Mutant | None) -> str | None:
 
 
 def server_fault(fault: server.Fault) -> str | None:
-    """Plant a fault in the emulator; what finds it: first what is named, then anything."""
+    """Plant a fault in the emulator. Return the test that finds it, trying the named ones first."""
     command = shlex.join([sys.executable, "-m", "mutants.server", "emulator"])
     planted = {"DCS_SESSIONS_FAULT": fault.name}
     named = [test for test in fault.tests if test != SUITE]
@@ -152,7 +152,7 @@ def server_fault(fault: server.Fault) -> str | None:
 
 
 def timed(name: str, find: Callable[[], str | None]) -> Result:
-    """Plant one fault, and take the time."""
+    """Plant one fault, and measure the time."""
     start = time.monotonic()
     try:
         caught = find()
@@ -165,7 +165,7 @@ def timed(name: str, find: Callable[[], str | None]) -> Result:
 
 
 def faithful() -> list[str]:
-    """What fails although no fault was planted."""
+    """Return the tests that fail although no fault was planted."""
     checks = {
         "make contract": lambda: contract_fault(None),
         "the tests of the emulator": lambda: pytest(*SERVER_TESTS),
@@ -176,7 +176,7 @@ def faithful() -> list[str]:
 
 
 def show(title: str, results: Sequence[Result]) -> int:
-    """Print what has found which fault; how many have survived."""
+    """Print which test found each fault, and return the number of survivors."""
     table = Table("fault", "caught by", "s", title=title, title_justify="left")
     for name, caught, seconds in results:
         table.add_row(name, caught or "SURVIVED", f"{seconds:.1f}")

@@ -38,7 +38,7 @@ class Fault:
     tests: list[str]
 
     def apply(self) -> str:
-        """The text of the file with the fault in it.
+        """Return the source of the file with the fault in it.
 
         Raises:
             ValueError: If what it replaces does not stand there, once.
@@ -50,12 +50,12 @@ class Fault:
 
 
 def faults() -> list[Fault]:
-    """The faults that have to be found."""
+    """Return the faults that must be found."""
     return [Fault(**fault) for fault in yaml.safe_load(SOURCE.read_text(encoding="utf-8"))]
 
 
 class _Loader(SourceFileLoader):
-    """Compiles other text than the file has."""
+    """Compiles changed source instead of the file's."""
 
     def __init__(self, name: str, path: str, text: str) -> None:
         super().__init__(name, path)
@@ -85,7 +85,7 @@ class Finder:
 
 
 def plant(name: str) -> None:
-    """Plant the fault of a name, before the emulator is imported."""
+    """Plant the named fault, before the emulator is imported."""
     assert PACKAGE not in sys.modules
     (fault,) = [fault for fault in faults() if fault.name == name]
     sys.meta_path.insert(0, Finder(fault))

@@ -1,4 +1,4 @@
-"""The faults that are made of the contract are found, and the operators make all kinds of them."""
+"""Generated faults of the contract are found, and the operators reach all of it."""
 
 from __future__ import annotations
 

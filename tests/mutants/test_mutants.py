@@ -1,4 +1,4 @@
-"""The faults that `make mutants` plants are there to be planted."""
+"""Every fault that `make mutants` plants can be planted."""
 
 from __future__ import annotations
 

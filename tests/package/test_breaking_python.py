@@ -1,4 +1,4 @@
-"""What breaks Python programs is found: each kind of break, planted in all of the API at once."""
+"""Every kind of break of the Python API is found, planted in the whole API at once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def tree(root: Path) -> Path:
 
 
 def planted(surface: dict[str, Any], root: Path, change: Callable[[ast.AST], None]) -> set[str]:
-    """What is found after a change of each node of all sources."""
+    """Return the breaks found after a change of each node of all sources."""
     tree(root)
     for file in root.rglob("*.py"):
         module = ast.parse(file.read_text(encoding="utf-8"))
@@ -42,7 +42,7 @@ def planted(surface: dict[str, Any], root: Path, change: Callable[[ast.AST], Non
 
 
 def written(surface: dict[str, Any]) -> dict[str, Any]:
-    """The functions that stand in the sources; a dataclass has one that does not."""
+    """Return the functions in the sources, without those that a dataclass generates."""
     return {
         name: each
         for name, each in surface.items()
@@ -58,7 +58,7 @@ def parameters(surface: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def fields(surface: dict[str, Any]) -> set[str]:
-    """The fields with a default."""
+    """Return the fields with a default."""
     return {
         name
         for name, each in surface.items()

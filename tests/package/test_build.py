@@ -1,4 +1,4 @@
-"""What `make build` gives: both packages, the contract and the licence, the same each time."""
+"""`make build` packages the sources, the contract and the licence, reproducibly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LICENSES = "src/dcs_sessions/emulator/page.licenses.txt"
 
 
 def make_page(clone: Clone) -> Path:
-    """Write what stands for the page, which takes the tools that need Node.js."""
+    """Write a placeholder for the page, which needs Node.js to build."""
     page = clone.root / "src" / PAGE
     page.touch()
     (clone.root / LICENSES).write_text("Apache License")

@@ -1,4 +1,4 @@
-"""Another repository with a contract of its own runs our checks on it."""
+"""Another repository runs the project's checks on its own contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What releases are built from, and who is told of newer versions of it."""
+"""Pinned dependencies of releases, and updates for each kind of dependency."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Published to a real package index on loopback, installed from it, and upgraded.
 
-What the package needs comes from where pip is set up to get it, so this is `make test-publish`.
+Dependencies come from the index that pip is configured with, so this is `make test-publish`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def index(tmp_path: Path) -> Iterator[str]:
 
 
 class User:
-    """Somebody with an empty environment of Python."""
+    """A user with an empty Python environment."""
 
     def __init__(self, folder: Path, index: str) -> None:
         self.bin = folder / "bin"
@@ -103,15 +103,15 @@ class User:
 
 
 def make(target: str, clone: Clone, index: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a target in an environment that is there already."""
-    # Older than the environment, which would otherwise be made anew: it is the one of these tests.
+    """Run a target in the existing environment."""
+    # Older than the environment of the tests, which make would otherwise rebuild.
     for name in ("pyproject.toml", "constraints.txt"):
         os.utime(clone.root / name, (0, 0))
     return clone.run("make", target, env=login(index))
 
 
 def prepare(clone: Clone, version: str) -> None:
-    """Commit all that a release of a version needs, what is generated included."""
+    """Commit everything that a release of a version needs, including generated files."""
     clone.prepare(version)
     run = make("generate", clone)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -124,7 +124,7 @@ def login(index: str) -> dict[str, str]:
 
 @pytest.fixture
 def action(tmp_path: Path) -> Path:
-    """The twine of the publish action, with the packaging that it brings."""
+    """The version of twine in the publish action, with its version of packaging."""
     folder = tmp_path / "action"
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     pins = spec.ROOT / "tools" / "publish-action.txt"

@@ -1,4 +1,4 @@
-"""The npm package and the Go module, published on loopback, installed, and used by token and key.
+"""The npm package and the Go module, published on loopback, installed, and used.
 
 The index for npm is a tool of its own, which `make test-publish` installs.
 """
@@ -142,7 +142,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
-    """The address of an empty npm index that knows no other."""
+    """The address of an empty npm index without an upstream index."""
     if not VERDACCIO.exists():
         pytest.skip("the index is not installed: run `make test-publish`")
     folder = tmp_path / "registry"

@@ -1,4 +1,4 @@
-"""The README as an index shows it: every link leads somewhere, whatever way it is written in."""
+"""The README on a package index: every kind of link works there."""
 
 from __future__ import annotations
 

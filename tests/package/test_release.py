@@ -1,4 +1,4 @@
-"""What `make publish` refuses, and why."""
+"""Reasons for which `make publish` refuses a release."""
 
 from __future__ import annotations
 

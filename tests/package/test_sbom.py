@@ -1,4 +1,4 @@
-"""What the SBOM says, and the licences of what is bundled."""
+"""Contents of the SBOM, and licences of bundled packages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.node
 
 @pytest.fixture
 def bom() -> dict[str, Any]:
-    """What is made of the SBOM that cyclonedx-py writes of a small environment."""
+    """The completed SBOM of a small environment."""
     attrs = {
         "bom-ref": "attrs==26.1.0",
         "name": "attrs",

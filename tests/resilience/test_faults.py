@@ -1,4 +1,4 @@
-"""Every fault ends in an error of ours, in time, after as many attempts as are right."""
+"""Every fault leads to an error of the package, in time, after the right number of attempts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAST = Retry(attempts=3, wait_initial=0.01, wait_jitter=0)
 
 
 def meet(client: AnyClient, expected: Outcome, *, kill: bool) -> float:
-    """Make a call that meets the fault, check what comes of it, and give the seconds it took."""
+    """Make a call that meets the fault, check its result, and return its duration in seconds."""
     started = time.monotonic()
     caught: BaseException | None = None
     try:

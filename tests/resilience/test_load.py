@@ -1,4 +1,4 @@
-"""The emulator under load. `make resilience` takes the full size, `make test` a small one."""
+"""The emulator under load: full size with `make resilience`, small with `make test`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How long it takes from the list that is looked at to the end of the sessions.
+"""The time between reading the list and the end of the sessions.
 
-Whoever takes an address in that time is ended. `make resilience` prints the figures.
+A client that takes over an address in that time is ended. `make resilience` prints the figures.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""No secret is in anything that the library says, whatever goes wrong.
+"""No secret is in any output of the library, whatever goes wrong.
 
 Tokens and keys are canaries, and the whole of what can be seen is searched for them: messages,
 reprs, logs of every library at every level, and the local variables of every frame of a traceback,
@@ -54,7 +54,7 @@ def echo(connection: socket.socket, request: Received) -> None:
 
 
 def echo_of_key(connection: socket.socket, request: Received) -> None:
-    """Answer as the gateway does to a key that it does not know."""
+    """Answer as the gateway does to an unknown key."""
     found = re.search("Access=([^,]*)", request.headers.get("authorization", ""))
     ak = found[1] if found else request.headers["x-auth-token"]
     said = (
@@ -139,7 +139,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def frames(link: BaseException) -> Iterator[str]:
-    """Show the variables of every frame that is not a test's."""
+    """Return the variables of every frame outside of tests."""
     traceback: TracebackType | None = link.__traceback__
     while traceback is not None:
         frame = traceback.tb_frame
@@ -150,7 +150,7 @@ def frames(link: BaseException) -> Iterator[str]:
 
 
 def inside(value: object, depth: int = 4) -> Iterator[str]:
-    """Show a value and what it is made of, as a debugger or an error tracker may."""
+    """Return a value and its parts as text, as a debugger or an error tracker shows them."""
     yield repr(value)
     yield str(value)
     if depth and isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""No secret is in anything that the programs print, write, or are called with."""
+"""No secret is in the output, files or command-line arguments of the programs."""
 
 from __future__ import annotations
 

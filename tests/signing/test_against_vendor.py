@@ -1,4 +1,4 @@
-"""Any request at all: the vendor's signer and ours agree to the byte."""
+"""The vendor's signer and ours write the same bytes for any request."""
 
 from __future__ import annotations
 

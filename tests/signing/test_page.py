@@ -1,4 +1,4 @@
-"""The page about signatures shows the texts of a vector, and the examples stay short."""
+"""The page about signatures shows a test vector, and the examples stay short."""
 
 from __future__ import annotations
 

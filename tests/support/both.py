@@ -1,4 +1,4 @@
-"""Runs one test with the sync and with the async client.
+"""Run a test with the sync and with the async client.
 
 `both` is a fixture to make clients with; the client it makes has the methods of the sync one. Under
 it is either that, or the async one on an event loop of its own.
@@ -67,7 +67,7 @@ class Both(AbstractContextManager["Both"]):
         self._made: list[Any] = []
 
     def __call__(self, **arguments: Any) -> AnyClient:
-        """Make a client, with credentials and a project if none are named."""
+        """Return a client, by default with credentials and a project."""
         arguments.setdefault("auth", dcs_sessions.TokenAuth("a-token"))
         if "region" not in arguments:
             arguments.setdefault("project_id", "a-project")
@@ -79,7 +79,7 @@ class Both(AbstractContextManager["Both"]):
         return cast("type[AnyClient]", kinds[self.kind])
 
     def adopt(self, client: Any) -> AnyClient:
-        """Drive a client that was made elsewhere."""
+        """Wrap an existing client."""
         driven = client if self.kind == "sync" else _Driven(client, self._runner)
         self._made.append(driven)
         return cast("AnyClient", driven)

@@ -1,4 +1,4 @@
-"""Runs the command as a process, in a pipe or on a terminal."""
+"""Run the command as a process, with pipes or on a terminal."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def wait_until(condition: Callable[[], bool], problem: Callable[[], str] | None 
 
 
 class Cli:
-    """The command, with an environment of its own."""
+    """The command with its own environment."""
 
     def __init__(self, home: Path, **changes: str | None) -> None:
         self.home = home
@@ -84,7 +84,7 @@ class Cli:
 
 
 class Terminal:
-    """A command on a terminal, and what its screen shows."""
+    """A command on a terminal, and its screen."""
 
     def __init__(self, command: list[str], env: Mapping[str, str], rows: int, columns: int) -> None:
         self.screen = pyte.Screen(columns, rows)
@@ -144,7 +144,7 @@ class Terminal:
             return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
 
     def wait_for(self, *texts: str) -> str:
-        """Wait until these are on the screen, and give all of it."""
+        """Wait until these strings are on the screen, and return the whole screen."""
         self.wait_until(lambda: all(text in self.text() for text in texts), texts)
         return self.text()
 
@@ -161,7 +161,7 @@ class Terminal:
         self.type("\x03")
 
     def end(self, code: int) -> str:
-        """Wait until the command has ended with this exit code, and give the screen."""
+        """Wait until the command ends with this exit code, and return the screen."""
         assert self.process.wait(30) == code, self.text()
         self.after = termios.tcgetattr(self.slave)
         # With nobody left to write, the reader ends when it has read everything.

@@ -1,4 +1,4 @@
-"""A service that says whatever a test wants, where no real server would."""
+"""A service whose answers a test defines, for answers that no real server gives."""
 
 from __future__ import annotations
 

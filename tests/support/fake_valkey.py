@@ -1,8 +1,8 @@
-"""A server of sessions whose every session is what a test says.
+"""A fake Valkey whose sessions a test defines.
 
 It speaks as much of the protocol as the emulator uses, over real sockets, and ends sessions by the
-rules of `CLIENT KILL`. A real Valkey cannot be given 3,000 sessions from IPv6 addresses, or be told
-to answer later, or wrongly.
+rules of `CLIENT KILL`. A real Valkey cannot have 3,000 sessions from IPv6 addresses, or delay or
+falsify its answers.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Row:
 
 @dataclass
 class _Gate:
-    """Commands that wait to be answered."""
+    """Commands that wait for an answer."""
 
     opened: threading.Event = field(default_factory=threading.Event)
     waiting: int = 0
@@ -92,13 +92,13 @@ class FakeValkey:
             request_queue_size = 64
 
             def handle_error(self, *_: object) -> None:
-                """A connection that breaks is no news."""
+                """Ignore broken connections."""
 
         self._server = Server((host, 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     def clear(self) -> None:
-        """Make it a server that has just started, with nobody connected."""
+        """Return to the state after the start, without sessions."""
         with self._lock:
             for gate in self._gates.values():
                 gate.opened.set()
@@ -132,13 +132,13 @@ class FakeValkey:
 
     @property
     def port(self) -> int:
-        """Its port."""
+        """Port of the server."""
         port: int = self._server.server_address[1]
         return port
 
     @property
     def url(self) -> str:
-        """Its address for the emulator."""
+        """URL of the server for the emulator."""
         return (
             f"redis://[{self.host}]:{self.port}"
             if ":" in self.host
@@ -154,28 +154,28 @@ class FakeValkey:
             return row
 
     def restart(self) -> None:
-        """End everything, and count IDs from 1 again."""
+        """End all sessions, and count IDs from 1 again."""
         with self._lock:
             self.rows.clear()
             self.next_id = 1
             self._drop()
 
     def fall(self) -> None:
-        """Refuse all connections from now on, with everybody thrown out."""
+        """Close all connections, and refuse new ones."""
         with self._lock:
             self.is_down = True
             self.restart()
 
     def rise(self) -> None:
-        """Take connections again."""
+        """Accept connections again."""
         self.is_down = False
 
     def hold(self, command: str) -> None:
-        """Let a command wait for its answer until `release`."""
+        """Delay the answer to a command until `release`."""
         self._gates[command] = _Gate()
 
     def release(self, command: str) -> None:
-        """Answer what waits, and do not let it wait any more."""
+        """Answer waiting commands, and delay no more of them."""
         self._gates.pop(command).opened.set()
 
     def is_asked(self, command: str) -> bool:
@@ -247,7 +247,7 @@ class FakeValkey:
         return b"-ERR unknown command\r\n"
 
     def _kill(self, own: Row, words: tuple[str, ...]) -> bytes:
-        """End whoever all filters fit, as https://valkey.io/commands/client-kill/ says."""
+        """End the sessions that match all filters: https://valkey.io/commands/client-kill/."""
         is_old = len(words) == 1
         pairs = (
             [("ADDR", words[0]), ("SKIPME", "no")]

@@ -1,4 +1,4 @@
-"""All services that give credentials, and one that takes them, on one address.
+"""All services that issue credentials, and one that accepts them, on one address.
 
 It plays the metadata service of a server, the one that CCE names to its pods, the identity service
 (IAM) and the token service (STS), each of which may fail in its own way, and the job operation of
@@ -65,7 +65,7 @@ class IdentityService:
             request_queue_size = 256
 
             def handle_error(self, *_: object) -> None:
-                """Clients may be gone by the time they are answered."""
+                """Ignore clients that have closed their connection."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"

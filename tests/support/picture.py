@@ -1,4 +1,4 @@
-"""A picture of a terminal, made from what a command showed on it."""
+"""An SVG picture of a terminal with the output of a command."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def theme(name: str) -> TerminalTheme:
 
 
 def lines_of(screen: pyte.Screen) -> list[Text]:
-    """Return what is on a screen, with its colours, without empty lines at the end."""
+    """Return the lines of a screen with their colours, without empty lines at the end."""
     lines = []
     for y in range(screen.lines):
         line = Text()

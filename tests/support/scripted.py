@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True)
 class Received:
-    """A request as it came."""
+    """A request as received."""
 
     method: str
     target: str
@@ -47,7 +47,7 @@ def answer(
     *,
     reason: str = "Whatever",
 ) -> Step:
-    """Answer properly: bytes as they are, anything else as JSON, None as no body."""
+    """Answer with a body: bytes unchanged, None as no body, anything else as JSON."""
     raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     fields = {
         "Content-Type": "application/json",
@@ -94,7 +94,7 @@ def hang_up(connection: socket.socket, _: Received) -> None:
 
 
 def silence(connection: socket.socket, _: Received) -> None:
-    """Send nothing until the client gives up."""
+    """Send nothing until the client closes the connection."""
     connection.settimeout(60)
     connection.recv(1)
 

@@ -1,4 +1,4 @@
-"""A DCS on paper, in virtual time: whatever may happen between two requests happens here.
+"""A simulated DCS in virtual time, in which anything may happen between two requests.
 
 It carries requests out itself, in the place of a transport, and knows what the client cannot know:
 who is really behind an address. What it checks, it checks when a request to end sessions comes.
@@ -40,7 +40,7 @@ RESTART = 60.0
 
 @dataclass(eq=False)
 class Connection:
-    """A session as it really is."""
+    """The true state of a session."""
 
     id: int
     address: str
@@ -53,7 +53,7 @@ class Connection:
 
 @dataclass(eq=False)
 class Listing:
-    """A list that was made: who was there, and how the service shows them."""
+    """A stored list: its sessions, and how the service shows them."""
 
     made_at: float
     time: str
@@ -98,7 +98,7 @@ class Clock:
 
 
 class _Selector(selectors.SelectSelector):
-    """Waits for nothing: the time has passed already."""
+    """A selector that does not wait, since virtual time has passed already."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -222,7 +222,7 @@ class World:
                 one.cmd = "blpop" if one.cmd == "get" else "get"
 
     def step(self) -> None:
-        """Let time do its work, and then the clients."""
+        """Let time pass, and then let clients act."""
         self.finish_scans()
         if self.draw(st.integers(0, 7)) < self.liveliness:
             self.happen(*self.draw(EVENTS))
@@ -274,7 +274,7 @@ class World:
     # Requests
 
     async def send(self, request: Request, deadline: Deadline) -> Reply:
-        """Carry a request out, as a transport would have it done."""
+        """Answer a request, in the place of a transport."""
         target = urlsplit(request.target)
         is_kill = target.path.endswith("/kill")
         body = json.loads(request.body) if request.body else {}
@@ -342,7 +342,7 @@ class World:
     # What must be true
 
     def check(self, node: str, addresses: list[str]) -> None:
-        """Check a request to end sessions at the moment when it leaves."""
+        """Check a request to end sessions when it is sent."""
         server = self.servers[node]
         listing = server.shown
         assert listing is not None, "nobody has looked"
@@ -363,7 +363,7 @@ class World:
             assert (row["name"], row["user"]) == was, f"{address} had changed"
 
     def check_report(self, chosen: QueryResult, outcomes: list[Outcome]) -> None:
-        """Check what is said at the end."""
+        """Check the final report."""
         assert [outcome.session for outcome in outcomes] == chosen.sessions
         for outcome in outcomes:
             key = outcome.node_id, outcome.address
@@ -392,7 +392,7 @@ class World:
             )
 
     def choose(self, found: QueryResult) -> QueryResult:
-        """Choose by the filter, and take note of who they really are."""
+        """Choose sessions with the filter, and record which they really are."""
         chosen = found.where(fits)
         for node in found.nodes:
             server = self.servers[node.node_id]
@@ -405,7 +405,7 @@ class World:
         return chosen
 
     def run(self) -> list[Outcome]:
-        """Choose, wait as somebody who is asked does, end, and check all of it."""
+        """Choose sessions, wait for a confirmation, end them, and check the result."""
         with self.client() as client, asyncio.Runner(loop_factory=self.loop) as runner:
             return runner.run(self._run(client))
 

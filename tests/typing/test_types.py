@@ -1,4 +1,4 @@
-"""The type checkers find what is misspelt, and accept what the documentation shows."""
+"""Type checkers find misspelt names, and accept the documentation's examples."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import dcs_sessions_api.models
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^( *)```python\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-# What a block takes for given.
+# Names that a block uses without defining them.
 BEFORE = """\
 INSTANCE_ID = NODE_ID = PROJECT_ID = ACCESS_KEY = SECRET_KEY = ""
 client = dcs_sessions.Client.from_env()
@@ -56,7 +56,7 @@ def mypy(site: Path, *files: Path) -> set[tuple[str, int]]:
 
 
 def pyright(site: Path, *files: Path) -> set[tuple[str, int]]:
-    """Return file and line of each error of pyright, as strict as it can be."""
+    """Return file and line of each error of pyright in strict mode."""
     config = files[0].parent / "pyrightconfig.json"
     # valkey, which two examples talk to, has only half of its types.
     config.write_text(json.dumps({"typeCheckingMode": "strict", "reportUnknownMemberType": False}))
@@ -82,7 +82,7 @@ CHECKERS = pytest.mark.parametrize("check", [mypy, pyright])
 
 
 def misspelt(name: str) -> list[str]:
-    """Return the names that slips of the finger make of one: swapped, missing, doubled."""
+    """Return misspellings of a name: characters swapped, missing or doubled."""
     middle = len(name) // 2
     swapped = name[: middle - 1] + name[middle] + name[middle - 1] + name[middle + 1 :]
     return [

@@ -1,4 +1,4 @@
-"""How people use the package, for the type checkers: mypy and pyright read it, nothing runs it."""
+"""Uses of the package for the type checkers. mypy and pyright read it; nothing runs it."""
 
 from __future__ import annotations
 

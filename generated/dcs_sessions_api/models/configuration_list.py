@@ -110,5 +110,5 @@ class ConfigurationList(Model):
 
     @property
     def config_time_utc(self) -> datetime.datetime | None:
-        """Return `config_time` as a time in UTC, or None where it is none."""
+        """Return `config_time` as a time in UTC, or None if it is not a time."""
         return utc(self.config_time)

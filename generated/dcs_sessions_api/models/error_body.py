@@ -18,7 +18,7 @@ T = TypeVar("T", bound="ErrorBody")
 
 @_attrs_define
 class ErrorBody(Model):
-    """Why a request was refused. Go by the code, not by the status: the same status has many causes."""
+    """Why a request was refused. Use the code, not the status, to find the cause: the same status has many causes."""
 
     error_code: str
     """ Error code: DCS.nnnn of the service, nine digits of its older family, or APIGW.nnnn of the gateway. """

@@ -293,5 +293,5 @@ class Instance(Model):
 
     @property
     def created_at_utc(self) -> datetime.datetime | None:
-        """Return `created_at` as a time in UTC, or None where it is none."""
+        """Return `created_at` as a time in UTC, or None if it is not a time."""
         return utc(self.created_at)

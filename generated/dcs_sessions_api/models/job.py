@@ -129,10 +129,10 @@ class Job(Model):
 
     @property
     def begin_time_utc(self) -> datetime.datetime | None:
-        """Return `begin_time` as a time in UTC, or None where it is none."""
+        """Return `begin_time` as a time in UTC, or None if it is not a time."""
         return utc(self.begin_time)
 
     @property
     def end_time_utc(self) -> datetime.datetime | None:
-        """Return `end_time` as a time in UTC, or None where it is none."""
+        """Return `end_time` as a time in UTC, or None if it is not a time."""
         return utc(self.end_time)

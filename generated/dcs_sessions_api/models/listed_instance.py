@@ -244,5 +244,5 @@ class ListedInstance(Model):
 
     @property
     def created_at_utc(self) -> datetime.datetime | None:
-        """Return `created_at` as a time in UTC, or None where it is none."""
+        """Return `created_at` as a time in UTC, or None if it is not a time."""
         return utc(self.created_at)

@@ -35,7 +35,7 @@ class Session(Model):
     db: str | Unset = UNSET
     """ ID of the database that the client has selected, a number in text. """
     flags: str | Unset = UNSET
-    """ Flags of the client, one letter each; N when there are none. """
+    """ Flags of the client, one letter each; N if there is no flag. """
     sub: int | Unset = UNSET
     """ Number of channels that the client is subscribed to. """
     psub: int | Unset = UNSET

@@ -89,5 +89,5 @@ class SessionPage(Model):
 
     @property
     def time_utc(self) -> datetime.datetime | None:
-        """Return `time` as a time in UTC, or None where it is none."""
+        """Return `time` as a time in UTC, or None if it is not a time."""
         return utc(self.time)

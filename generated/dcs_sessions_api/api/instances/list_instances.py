@@ -161,9 +161,9 @@ def sync_detailed(
             note. Send `name` and compare the names in the answer instead.
         status (str | Unset): Only instances with this status, such as RUNNING.
         ip (str | Unset): Only instances with this connection address. The vendor does not say
-            whether it has to match in whole or in part.
+            whether the whole address must match or a part.
         tags (str | Unset): Only instances with these tags, as `key=value`; several are separated
-            by commas and all have to match.
+            by commas, and all must match.
         capacity (str | Unset): Only instances with this capacity, in GB. Values below 1 are
             decimals such as 0.125.
         is_recycle (bool | Unset): Whether to list the instances in the recycle bin instead.
@@ -241,9 +241,9 @@ def sync(
             note. Send `name` and compare the names in the answer instead.
         status (str | Unset): Only instances with this status, such as RUNNING.
         ip (str | Unset): Only instances with this connection address. The vendor does not say
-            whether it has to match in whole or in part.
+            whether the whole address must match or a part.
         tags (str | Unset): Only instances with these tags, as `key=value`; several are separated
-            by commas and all have to match.
+            by commas, and all must match.
         capacity (str | Unset): Only instances with this capacity, in GB. Values below 1 are
             decimals such as 0.125.
         is_recycle (bool | Unset): Whether to list the instances in the recycle bin instead.
@@ -316,9 +316,9 @@ async def asyncio_detailed(
             note. Send `name` and compare the names in the answer instead.
         status (str | Unset): Only instances with this status, such as RUNNING.
         ip (str | Unset): Only instances with this connection address. The vendor does not say
-            whether it has to match in whole or in part.
+            whether the whole address must match or a part.
         tags (str | Unset): Only instances with these tags, as `key=value`; several are separated
-            by commas and all have to match.
+            by commas, and all must match.
         capacity (str | Unset): Only instances with this capacity, in GB. Values below 1 are
             decimals such as 0.125.
         is_recycle (bool | Unset): Whether to list the instances in the recycle bin instead.
@@ -394,9 +394,9 @@ async def asyncio(
             note. Send `name` and compare the names in the answer instead.
         status (str | Unset): Only instances with this status, such as RUNNING.
         ip (str | Unset): Only instances with this connection address. The vendor does not say
-            whether it has to match in whole or in part.
+            whether the whole address must match or a part.
         tags (str | Unset): Only instances with these tags, as `key=value`; several are separated
-            by commas and all have to match.
+            by commas, and all must match.
         capacity (str | Unset): Only instances with this capacity, in GB. Values below 1 are
             decimals such as 0.125.
         is_recycle (bool | Unset): Whether to list the instances in the recycle bin instead.

@@ -133,8 +133,8 @@ def sync_detailed(
     not the number on the page, and `time` is when the list was made: these are not live data. Sessions
     of the Web CLI of the console are not listed.
 
-    ScanClients has to be called first. A node that has never been queried answers 500; a node whose
-    first query is still running may answer 400 with DCS.4957.
+    Call ScanClients first. A node that has never been queried answers 500; a node whose first query is
+    still running may answer 400 with DCS.4957.
 
     Needs the permission dcs:clients:list.
 
@@ -145,9 +145,9 @@ def sync_detailed(
         node_id (str): ID of the node whose list is read: a proxy node of a Proxy Cluster or
             read/write splitting instance, a data node of any other.
         offset (int | Unset): How many sessions of the list to skip. Default: 0.
-        limit (int | Unset): How many sessions to return at the most. Default: 10.
+        limit (int | Unset): Maximum number of sessions to return. Default: 10.
         addr (str | Unset): Only sessions with this client address. The vendor does not say
-            whether it has to match whole or in part; a full `ip:port` is the safe form.
+            whether the whole address must match or a part; a full `ip:port` is the safe form.
         sort (str | Unset): Name of the session field to sort by. The vendor publishes neither a
             list of accepted names nor a default.
         order (ListClientsOrder | Unset): Direction to sort in, descending unless asked for
@@ -197,8 +197,8 @@ def sync(
     not the number on the page, and `time` is when the list was made: these are not live data. Sessions
     of the Web CLI of the console are not listed.
 
-    ScanClients has to be called first. A node that has never been queried answers 500; a node whose
-    first query is still running may answer 400 with DCS.4957.
+    Call ScanClients first. A node that has never been queried answers 500; a node whose first query is
+    still running may answer 400 with DCS.4957.
 
     Needs the permission dcs:clients:list.
 
@@ -209,9 +209,9 @@ def sync(
         node_id (str): ID of the node whose list is read: a proxy node of a Proxy Cluster or
             read/write splitting instance, a data node of any other.
         offset (int | Unset): How many sessions of the list to skip. Default: 0.
-        limit (int | Unset): How many sessions to return at the most. Default: 10.
+        limit (int | Unset): Maximum number of sessions to return. Default: 10.
         addr (str | Unset): Only sessions with this client address. The vendor does not say
-            whether it has to match whole or in part; a full `ip:port` is the safe form.
+            whether the whole address must match or a part; a full `ip:port` is the safe form.
         sort (str | Unset): Name of the session field to sort by. The vendor publishes neither a
             list of accepted names nor a default.
         order (ListClientsOrder | Unset): Direction to sort in, descending unless asked for
@@ -256,8 +256,8 @@ async def asyncio_detailed(
     not the number on the page, and `time` is when the list was made: these are not live data. Sessions
     of the Web CLI of the console are not listed.
 
-    ScanClients has to be called first. A node that has never been queried answers 500; a node whose
-    first query is still running may answer 400 with DCS.4957.
+    Call ScanClients first. A node that has never been queried answers 500; a node whose first query is
+    still running may answer 400 with DCS.4957.
 
     Needs the permission dcs:clients:list.
 
@@ -268,9 +268,9 @@ async def asyncio_detailed(
         node_id (str): ID of the node whose list is read: a proxy node of a Proxy Cluster or
             read/write splitting instance, a data node of any other.
         offset (int | Unset): How many sessions of the list to skip. Default: 0.
-        limit (int | Unset): How many sessions to return at the most. Default: 10.
+        limit (int | Unset): Maximum number of sessions to return. Default: 10.
         addr (str | Unset): Only sessions with this client address. The vendor does not say
-            whether it has to match whole or in part; a full `ip:port` is the safe form.
+            whether the whole address must match or a part; a full `ip:port` is the safe form.
         sort (str | Unset): Name of the session field to sort by. The vendor publishes neither a
             list of accepted names nor a default.
         order (ListClientsOrder | Unset): Direction to sort in, descending unless asked for
@@ -318,8 +318,8 @@ async def asyncio(
     not the number on the page, and `time` is when the list was made: these are not live data. Sessions
     of the Web CLI of the console are not listed.
 
-    ScanClients has to be called first. A node that has never been queried answers 500; a node whose
-    first query is still running may answer 400 with DCS.4957.
+    Call ScanClients first. A node that has never been queried answers 500; a node whose first query is
+    still running may answer 400 with DCS.4957.
 
     Needs the permission dcs:clients:list.
 
@@ -330,9 +330,9 @@ async def asyncio(
         node_id (str): ID of the node whose list is read: a proxy node of a Proxy Cluster or
             read/write splitting instance, a data node of any other.
         offset (int | Unset): How many sessions of the list to skip. Default: 0.
-        limit (int | Unset): How many sessions to return at the most. Default: 10.
+        limit (int | Unset): Maximum number of sessions to return. Default: 10.
         addr (str | Unset): Only sessions with this client address. The vendor does not say
-            whether it has to match whole or in part; a full `ip:port` is the safe form.
+            whether the whole address must match or a part; a full `ip:port` is the safe form.
         sort (str | Unset): Name of the session field to sort by. The vendor publishes neither a
             list of accepted names nor a default.
         order (ListClientsOrder | Unset): Direction to sort in, descending unless asked for
