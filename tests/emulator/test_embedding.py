@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import resource
@@ -247,6 +248,26 @@ def test_host_names_that_are_answered_on_loopback(
             verify=False,
         )
         assert answer.status_code in {status, 404 if target == "/" else status}
+
+
+def test_host_names_that_resemble_those_that_are_answered(make_dcs: MakeDcs) -> None:
+    dcs = make_dcs(allowed_hosts=["dcs.test"])
+    names = ("localhost", "dcs.test", "127.0.0.1", "[::1]", "evil.example")
+    befores = ("", "a.", "evil", "evil-", "localhost.", "127.0.0.1.", "dcs.")
+    afters = ("", ".", "evil", "-evil", ".evil.example", ".localhost", ":1", ".:8635", ":1.evil")
+    with httpx.Client(base_url=dcs.endpoint, trust_env=False, verify=False) as client:
+        for before, name, after in itertools.product(befores, names, afters):
+            host = f"{before}{name}{after}"
+            bare = re.sub(r"\.?(:[0-9]+)?$", "", host)
+            is_known = (
+                bare == "dcs.test"
+                or re.fullmatch(r"\[::1\](:[0-9]+)?", host) is not None
+                or bare.split(".")[-1] == "localhost"
+                or re.fullmatch(r"127\.\d+\.\d+\.\d+", bare) is not None
+            )
+            # Without credentials, so that 401 is the answer to whoever gets that far.
+            answer = client.get(f"/v2/{dcs.project_id}/instances", headers={"Host": host})
+            assert answer.status_code == (401 if is_known else 400), host
 
 
 def test_every_host_name_is_answered_where_others_are_let_in(make_dcs: MakeDcs) -> None:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import socket
 import time
+from collections import Counter
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import dcs_sessions
 from dcs_sessions.emulator import Emulator, Fault
 from dcs_sessions.emulator._faults import Faults
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from emulator.conftest import Api, Connect, MakeApi, MakeDcs
 
 
@@ -174,6 +179,48 @@ def test_faults_together() -> None:
     both = [Fault(latency=1), Fault(latency=2, drop="after"), Fault(status=500)]
     assert Faults(both).draw("ScanClients") == (3.0, both[1])
     assert Faults([Fault(latency=1, operation="ListClients")]).draw("ScanClients") == (0.0, None)
+
+
+def test_faults_strike_independently_of_each_other() -> None:
+    faults = Faults([Fault(latency=1, probability=0.5), Fault(latency=2, probability=0.5)], seed=1)
+    struck = Counter(faults.draw("ListClients")[0] for _ in range(4_000))
+    assert set(struck) == {0, 1, 2, 3}
+    assert all(900 < count < 1_100 for count in struck.values()), struck
+
+
+# Few different ones, so that equal ones meet.
+SOME = st.sampled_from([Fault(status=503, probability=0.5), Fault(latency=1), Fault(latency=2)])
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("add"), SOME),
+            st.tuples(st.just("remove"), st.integers(0, 20)),
+            st.tuples(st.just("set"), st.lists(SOME, max_size=3)),
+        )
+    )
+)
+def test_faults_that_come_and_go(steps: list[tuple[str, Any]]) -> None:
+    faults = Faults(seed=1)
+    present: list[tuple[Any, Fault]] = []
+    removes: list[Callable[[], None]] = []
+    for step, value in steps:
+        if step == "add":
+            removes.append(faults.add(value))
+            present.append((removes[-1], value))
+        elif step == "remove" and removes:  # of those that are gone as well
+            remove = removes[value % len(removes)]
+            remove()
+            present = [one for one in present if one[0] is not remove]
+        elif step == "set":
+            faults.set(value)
+            present = [(None, fault) for fault in value]
+            draws = [faults.draw("ListClients") for _ in range(20)]
+            again = Faults(value, seed=1)
+            assert draws == [again.draw("ListClients") for _ in range(20)]
+        assert faults.current == tuple(fault for _, fault in present)
+        assert faults.draw("ListClients")[0] == sum(fault.latency for _, fault in present)
 
 
 @pytest.mark.parametrize(
