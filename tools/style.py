@@ -1,12 +1,10 @@
 """Find the phrases that the section "Style" of CONTRIBUTING.md names, in all text written by hand.
 
-`python -m tools.style` prints `FILE:LINE: "phrase": replacement` for each. With `--all`, it also
-reads the paths in `LATER`.
+`python -m tools.style` prints `FILE:LINE: "phrase": replacement` for each.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import subprocess
 import sys
@@ -23,14 +21,6 @@ SKIPPED = re.compile(
     r"generated/|src/dcs_sessions/_sync/|tests/data/|tools/package-lock\.json|LICENSE"
     r"|docs/assets/|.*\.(?:svg|png|sum|lock)$"
     r"|tests/docs/test_style\.py$"  # which tests this with the phrases
-)
-# Still to be reworded. A path that is clean leaves this list, and none joins it.
-LATER = (
-    "src/",
-    # These quote its messages.
-    "tests/client/test_auth.py",
-    "tests/emulator/test_faults.py",
-    "tests/emulator/test_process.py",
 )
 _SECTION = re.compile(r"^## Style$.*?(?=^## )", re.MULTILINE | re.DOTALL)
 _ROW = re.compile(r"^\| *(`.+`) *\| *(.+?) *\|$", re.MULTILINE)
@@ -92,14 +82,10 @@ def tracked(root: Path) -> list[str]:
     return sorted({name for name in run.stdout.splitlines() if (root / name).is_file()})
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Print each phrase that is found, and return 1 if there is any."""
-    parser = argparse.ArgumentParser(description="Find the phrases that CONTRIBUTING.md names.")
-    parser.add_argument("--all", action="store_true", help="also read what is still to be reworded")
-    wanted = parser.parse_args(arguments)
     named = phrases((spec.ROOT / STYLE).read_text("utf-8"))
     found: list[str] = []
-    later = 0
     for name in tracked(spec.ROOT):
         if SKIPPED.match(name):
             continue
@@ -107,14 +93,8 @@ def main(arguments: list[str] | None = None) -> int:
             text = (spec.ROOT / name).read_text("utf-8")
         except UnicodeDecodeError:
             continue
-        hits = check(name, text, named)
-        if name.startswith(LATER) and not wanted.all:
-            later += len(hits)
-        else:
-            found += hits
+        found += check(name, text, named)
     print(*found, sep="\n", end="\n" if found else "")
-    if later:
-        print(f"{later} more in what is still to be reworded: python -m tools.style --all")
     if found:
         print(f"{len(found)} phrases to reword: see Style in {STYLE}", file=sys.stderr)
     return bool(found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 
-# What type checkers take for true. To import it from `typing` would take half of the time of
+# True for type checkers. Importing it from `typing` would take half of the time of
 # `dcs-sessions --version`.
 TYPE_CHECKING = False
 
@@ -104,8 +104,8 @@ __all__ = [
     "__version__",
 ]
 
-# Where each name is, so that it is imported when it is used: the command line starts faster, the
-# sync client does not load what only the async one needs, and the emulator loads no client at all.
+# Name -> module, imported at first use: the command line starts faster, the sync client does not
+# load dependencies of the async one, and the emulator does not load the client.
 _HOMES: Final = {
     "dcs_sessions._async._client": ("AsyncClient",),
     "dcs_sessions._ending": ("Outcome",),
@@ -129,11 +129,11 @@ _HOMES: Final = {
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
 
-# Hidden from type checkers, for which every misspelt name would be there otherwise.
+# Hidden from type checkers, which would otherwise accept every misspelt name.
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """Import a public name when it is first used."""
+        """Import a public name at its first use."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         if name == "__version__":
@@ -141,7 +141,7 @@ if not TYPE_CHECKING:
 
             value = version()
         else:
-            # What has no home above is an error.
+            # A public name without a module above is an error.
             home = importlib.import_module(_HOME_OF.get(name, "dcs_sessions._errors"))
             value = getattr(home, name)
         globals()[name] = value
@@ -149,5 +149,5 @@ if not TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    """List the public names, imported or not."""
+    """Return the public names, imported or not."""
     return sorted(__all__)

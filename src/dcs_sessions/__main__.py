@@ -1,4 +1,4 @@
-"""The ``dcs-sessions`` command: ``python -m dcs_sessions`` is the same."""
+"""The `dcs-sessions` command, also `python -m dcs_sessions`."""
 
 import sys
 
@@ -6,7 +6,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command, or print which extra it needs."""
+    """Run the command, or print the extra that it needs."""
     try:
         from dcs_sessions._cli import main as run
 

@@ -8,7 +8,7 @@ import re
 import urllib.parse
 from typing import Final
 
-from dcs_sessions._errors import ConfigurationError
+from dcs_sessions._errors import ALLOW_HTTP, USE_AUTH, ConfigurationError
 
 # Regions whose identity service has no endpoint of its own, or an unusual one.
 _IAM: Final = {
@@ -104,7 +104,7 @@ def checked_origin(name: str, endpoint: str, *, allow_http: bool) -> str:
             f"{name} must be a URL such as https://dcs.cn-north-4.myhuaweicloud.com"
         ) from None
     if parts.username is not None or parts.password is not None:
-        raise ConfigurationError(f"{name} must not contain a user or a password: use auth=")
+        raise ConfigurationError(f"{name} must not contain a user or a password", advice=USE_AUTH)
     if parts.scheme not in {"http", "https"} or not host or not re.fullmatch(r"[\w.:%-]+", host):
         raise ConfigurationError(
             f"{name} must be a URL such as https://dcs.cn-north-4.myhuaweicloud.com"
@@ -114,8 +114,7 @@ def checked_origin(name: str, endpoint: str, *, allow_http: bool) -> str:
     address = f"[{host}]" if ":" in host else host
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
         raise ConfigurationError(
-            f"{name} http://{address} would send credentials unencrypted: "
-            "use https, or say allow_http=True"
+            f"{name} http://{address} would send credentials unencrypted", advice=ALLOW_HTTP
         )
     return f"{parts.scheme}://{address}" + (f":{port}" if port is not None else "")
 

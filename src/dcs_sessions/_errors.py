@@ -1,4 +1,4 @@
-"""Every error of this package. They all derive from `DcsSessionsError`."""
+"""Errors of this package. All of them derive from `DcsSessionsError`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
 
-# What to do about an error code, in the words of the person who has to do it.
+# Error code -> advice.
 _ADVICE: Final[Mapping[str, str]] = {
-    "APIGW.0101": "the gateway knows no such API: check the region and the endpoint",
+    "APIGW.0101": "the gateway has no such API: check the region and the endpoint",
     "APIGW.0301": "check the access key, the secret key and the clock of this machine",
     "APIGW.0303": "check the credentials and the clock of this machine",
     "APIGW.0307": "the token has expired: get a new one",
@@ -46,44 +46,54 @@ _ADVICE: Final[Mapping[str, str]] = {
 }
 
 
-# Exceptions of these hold whole requests, headers included.
+# Advice that names an argument. The command line names its own option instead.
+ALLOW_HTTP: Final = "use https, or set allow_http=True"
+SET_PROJECT_ID: Final = "pass project_id="
+USE_AUTH: Final = "use auth="
+
+# Exceptions of these libraries contain requests with their headers.
 _HTTP_LIBRARIES: Final = frozenset(
     {"aiohttp", "h11", "httpcore", "httpx", "requests", "urllib3", "yarl"}
 )
-# Seconds of difference to the service's clock that are worth a word. It refuses signatures that are
-# off by more than 15 minutes.
+# Minimum difference in seconds to the clock of the service that is reported. It refuses signatures
+# that differ by more than 15 minutes.
 _CLOCK_SECONDS: Final = 300
 _BAD_SIGNATURE: Final = "APIGW.0301"
 
 
 class DcsSessionsError(Exception):
-    """Root of every error that this package raises on purpose.
+    """Base class of all errors of this package.
 
-    A message is one line without control characters, of at most 2,000 characters, and shows no
-    login of a URL.
+    A message is one line of at most 2,000 characters, without control characters and without
+    credentials of URLs.
+
+    Attributes:
+        reason: What happened: the message without advice.
+        advice: What to do about it, or None.
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(shown(message))
+    def __init__(self, reason: str, *, advice: str | None = None) -> None:
+        self.reason = shown(reason)
+        self.advice = advice
+        super().__init__(self.reason if advice is None else shown(f"{reason}: {advice}"))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
 class InvalidArgumentError(DcsSessionsError, ValueError):
-    """An argument cannot be right; nothing was sent. The message names it and the fix."""
+    """An argument is invalid; nothing was sent. The message names the argument and the fix."""
 
 
 class ConfigurationError(DcsSessionsError):
-    """Credentials, endpoint, region or project are missing or do not fit together."""
+    """Credentials, endpoint, region or project are missing or inconsistent."""
 
 
 class ApiConnectionError(DcsSessionsError):
     """The service could not be reached, or the connection broke.
 
     Attributes:
-        may_have_arrived: False if the request cannot have arrived at the service; True if that is
-            not known.
+        may_have_arrived: False if the request cannot have arrived at the service, else True.
     """
 
     def __init__(self, message: str, *, may_have_arrived: bool = True) -> None:
@@ -96,26 +106,25 @@ class ApiTimeoutError(ApiConnectionError, TimeoutError):
 
 
 class ApiError(DcsSessionsError):
-    """The service answered, but not with what was asked for.
+    """The service responded with an error.
 
     See https://support.huaweicloud.com/intl/en-us/api-dcs/ErrorCode.html for the codes.
 
     Attributes:
         status: HTTP status.
         error_code: Code of the service (DCS.nnnn, or nine digits) or of the gateway (APIGW.nnnn);
-            None when the answer had none. Go by this, not by the status.
-        error_msg: Message of the service, or the beginning of an answer that was not JSON.
+            None if the response has none. Use it to tell errors apart, not the status.
+        error_msg: Message of the service, or the beginning of a response that is not JSON.
         error_ext_msg: Details, which the service does not use so far.
-        request_id: ID of the request, from the header or the body of the answer.
-        retry_after: Seconds after which the service asks to come back, or None.
-        advice: What to do about it, or None.
-        headers: Headers of the answer, names in lower case.
-        body: The answer as it came. Where it or a header repeats a secret of the request, such as
-            the token or the access key, `***` stands for it.
+        request_id: Request ID, from a header or the body of the response.
+        retry_after: Seconds to wait before a retry, as requested by the service, or None.
+        headers: Headers of the response, names in lower case.
+        body: Body of the response. Secrets of the request that it or a header repeats, such as the
+            token or the access key, are replaced by `***`.
 
     Args:
-        answer: The answer; or a message, for tests that need an error without one.
-        problem: What is wrong with the answer, unless the answer says so itself.
+        answer: The response; or a message, to make an error in a test.
+        problem: Problem of the response, if it has no error message.
         status: HTTP status of an error made from a message; by default that of the class.
         error_code: Error code of an error made from a message.
         request_id: ID of the request of an error made from a message.
@@ -128,7 +137,6 @@ class ApiError(DcsSessionsError):
     error_ext_msg: str | None
     request_id: str | None
     retry_after: float | None
-    advice: str | None
     headers: dict[str, str]
     body: bytes
     _status: ClassVar[int] = 0
@@ -175,37 +183,37 @@ class ApiError(DcsSessionsError):
         said = problem or " ".join(part for part in (code, message) if part) or "empty answer"
         advice = _ADVICE.get(code or "")
         if self.status == 429 and self.retry_after is not None:
-            advice = f"come back in {self.retry_after:g} s"
+            advice = f"retry in {self.retry_after:g} s"
         if code == _BAD_SIGNATURE:
             advice = _clock_advice(headers.get("date")) or advice
+        reason = f"{reply.status} {said[:1000]}"
+        request = "" if self.request_id is None else f" [request {self.request_id}]"
+        text = f"{reason}{request}" if advice is None else f"{reason} ({advice}){request}"
+        mask = str if reply.request is None else reply.request.mask
+        DcsSessionsError.__init__(self, mask(f"{reason}{request}"))
+        self.args = (shown(mask(text)),)
         self.advice = advice
-        text = f"{reply.status} {said[:1000]}"
-        if advice is not None:
-            text += f" ({advice})"
-        if self.request_id is not None:
-            text += f" [request {self.request_id}]"
-        DcsSessionsError.__init__(self, text if reply.request is None else reply.request.mask(text))
 
 
 class BadRequestError(ApiError):
-    """400: the request or the state of the instance does not allow it."""
+    """400: the request is invalid, or the state of the instance does not allow it."""
 
     _status = 400
 
 
 class AuthenticationError(ApiError):
-    """401: the credentials are not accepted. Never tried again: five failures lock a key."""
+    """401: the credentials are not accepted. Never retried, since five failures lock a key."""
 
     _status = 401
 
 
 class PermissionDeniedError(ApiError):
-    """403: the credentials are good, the permission is missing."""
+    """403: the credentials are valid, but the permission is missing."""
 
     _status = 403
 
 
-# What no other node or attempt would change.
+# Errors that every node and attempt would have.
 REFUSALS: Final = (AuthenticationError, PermissionDeniedError)
 
 
@@ -228,17 +236,17 @@ class ServerError(ApiError):
 
 
 class UnexpectedResponseError(ApiError):
-    """An undocumented status, or a body that is not what the contract says."""
+    """An undocumented status, or a body that does not match the contract."""
 
 
 class JobFailedError(DcsSessionsError):
-    """A job ended with FAIL.
+    """A job failed.
 
     Attributes:
-        job: The job as the service describes it.
+        job: The job.
 
     Args:
-        job: The job; or a reason, for tests that need an error without one.
+        job: The job; or a reason, to make an error in a test.
     """
 
     def __init__(self, job: Job | str) -> None:
@@ -252,10 +260,10 @@ class JobFailedError(DcsSessionsError):
 
 
 class WaitTimeoutError(DcsSessionsError, TimeoutError):
-    """A job did not end in time. It may still do so.
+    """A job did not end in time. It may still end.
 
     Attributes:
-        job_id: The job, or None when another query of the node was in the way all the time.
+        job_id: ID of the job, or None if another query of the node was running all the time.
     """
 
     def __init__(self, job_id: str | None, timeout: float = WAIT_SECONDS) -> None:
@@ -266,7 +274,7 @@ class WaitTimeoutError(DcsSessionsError, TimeoutError):
 
 
 class SessionListError(DcsSessionsError):
-    """The pages of a saved list contradict each other, so it cannot be read as a whole."""
+    """The pages of a saved list are inconsistent, so it cannot be read completely."""
 
 
 class SessionListChangedError(SessionListError):
@@ -277,10 +285,10 @@ class SessionListChangedError(SessionListError):
 
 
 def bare(error: E) -> E:
-    """Take from an error, and from what caused it, whatever may hold secrets.
+    """Remove everything that may contain secrets from an error and its causes.
 
-    That is the frames, whose variables pytest, Sentry and Rich print, and the errors of HTTP
-    libraries, which hold requests with their headers.
+    These are frames, whose variables pytest, Sentry and Rich print, and errors of HTTP libraries,
+    which contain requests with their headers.
     """
     kept: list[BaseException] = [error]
     seen: set[int] = set()
@@ -298,7 +306,7 @@ def bare(error: E) -> E:
 
 
 def without_frames(function: Callable[P, T]) -> Callable[P, T]:
-    """Let our errors leave a function that handles secrets as if they came from its caller."""
+    """Decorate a function that handles secrets: its errors have no frames of it."""
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -322,7 +330,7 @@ _BY_STATUS: Final[Mapping[int, type[ApiError]]] = {
 
 
 def error_from(reply: Reply) -> ApiError:
-    """Make the error of a reply that is not the documented success."""
+    """Return the error of a reply that is not a documented success."""
     kind = _BY_STATUS.get(reply.status)
     if kind is not None:
         return kind(reply)
@@ -336,7 +344,7 @@ def error_from(reply: Reply) -> ApiError:
 def _rebuild(
     kind: type[DcsSessionsError], args: tuple[Any, ...], state: dict[str, Any]
 ) -> DcsSessionsError:
-    """Rebuild an error that was pickled, without the reply that it came from."""
+    """Return an error that was pickled, without its reply."""
     error = kind.__new__(kind, *args)
     error.args = args
     error.__dict__.update(state)
@@ -344,7 +352,7 @@ def _rebuild(
 
 
 def _parse(body: bytes) -> tuple[str | None, str | None, str | None, str | None]:
-    """Find code, message, details and request ID in any of the shapes that errors come in."""
+    """Return code, message, details and request ID from any format of errors."""
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -352,7 +360,7 @@ def _parse(body: bytes) -> tuple[str | None, str | None, str | None, str | None]
     if not isinstance(found, dict):
         return None, _excerpt(body), None, None
     fields = cast("dict[str, Any]", found)
-    # IAM and version 1 of the API put the same thing one level down.
+    # IAM and version 1 of the API have an object around it.
     if isinstance(fields.get("error"), dict):
         fields = fields["error"]
 
@@ -368,14 +376,14 @@ def _parse(body: bytes) -> tuple[str | None, str | None, str | None, str | None]
 
 
 def _excerpt(body: bytes) -> str | None:
-    """Return the beginning of an answer that is not JSON, on one line and printable."""
+    """Return the beginning of a response that is not JSON, on one line and printable."""
     text = body[:400].decode(errors="replace")
     words = "".join(char if char.isprintable() else " " for char in text).split()
     return " ".join(words)[:200] or None
 
 
 def _without_secrets(reply: Reply) -> tuple[dict[str, str], bytes]:
-    """Return headers and body without the secrets of the request, which answers may repeat."""
+    """Return headers and body without secrets of the request, which responses may repeat."""
     request = reply.request
     if request is None:
         return reply.headers, reply.body
@@ -385,7 +393,7 @@ def _without_secrets(reply: Reply) -> tuple[dict[str, str], bytes]:
 
 
 def _clock_advice(date: str | None) -> str | None:
-    """Return what to do where this machine's clock is not the service's, or None where it is."""
+    """Return advice if the clock of this machine is wrong, else None."""
     there = _timestamp(date)
     if there is None:
         return None
@@ -397,8 +405,8 @@ def _clock_advice(date: str | None) -> str | None:
 
 
 def _timestamp(date: str | None) -> float | None:
-    """Read a date of HTTP as seconds since 1970; None when it is none."""
-    import email.utils  # it takes a while, and no answer may have a date
+    """Return an HTTP date as seconds since 1970, or None if it is invalid."""
+    import email.utils  # slow to import, and only needed for responses with a date
 
     try:
         return None if date is None else email.utils.parsedate_to_datetime(date).timestamp()
@@ -407,7 +415,7 @@ def _timestamp(date: str | None) -> float | None:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Read Retry-After, seconds or a date, as seconds from now; None when it makes no sense."""
+    """Return Retry-After, in seconds or a date, as seconds from now; None if it is invalid."""
     if value is None:
         return None
     try:

@@ -1,7 +1,6 @@
-"""How credentials and whoever sends requests talk to each other.
+"""Protocol between credentials and senders of requests.
 
-It is apart from the credentials, whose base class belongs to `httpx`: to import that takes longer
-than all else, and a client needs it only for credentials.
+It is separate from the credentials, whose base class is that of `httpx`, which is slow to import.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Flow: TypeAlias = "Generator[Request | Step, Any, None]"
 
 @without_frames
 def advance(flow: Flow, news: Reply | ApiConnectionError | None) -> Request | Step | None:
-    """Tell a flow how its request went, and return what comes next, or None when nothing does."""
+    """Send a flow the result of its request; return what it yields next, or None at its end."""
     try:
         return flow.throw(news) if isinstance(news, ApiConnectionError) else flow.send(news)
     except StopIteration:

@@ -17,6 +17,7 @@ import attrs
 import orjson
 
 from dcs_sessions._errors import (
+    SET_PROJECT_ID,
     ConfigurationError,
     InvalidArgumentError,
     UnexpectedResponseError,
@@ -226,7 +227,7 @@ def find_project(region: str) -> Call[str]:
         if len(found) != 1:
             ids = ", ".join(found) or "none"
             raise ConfigurationError(
-                f"region {region} must have one project, found {ids}: pass project_id="
+                f"region {region} must have one project, found {ids}", advice=SET_PROJECT_ID
             )
         return found[0]
 

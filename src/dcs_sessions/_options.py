@@ -16,7 +16,7 @@ from dcs_sessions._wire import Scope
 if TYPE_CHECKING:
     from dcs_sessions._auth import Auth
 
-# The default of an argument where None means something else.
+# Default of an argument for which None has a meaning.
 NOT_GIVEN: Final[Any] = object()
 
 _HEADER_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -30,7 +30,7 @@ class CallOptions(TypedDict, total=False):
 
 
 class InstanceListOptions(CallOptions, total=False):
-    """Keyword arguments of ListInstances. Those that are not given are not sent."""
+    """Keyword arguments of ListInstances. Only those that are set are sent."""
 
     instance_id: str | None
     name: str | None
@@ -70,40 +70,41 @@ class KillAllOptions(CallOptions, total=False):
 
 def _check_attempts(_: object, field: attrs.Attribute[int], value: object) -> None:
     if type(value) is not int or value < 1:
-        msg = f"{field.name} {value!r} has to be a whole number of at least 1"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(f"{field.name} {value!r} must be an integer of at least 1")
 
 
 def _check_wait(_: object, field: attrs.Attribute[float], value: object) -> None:
     if not isinstance(value, int | float) or not 0 <= value < math.inf:
-        msg = f"{field.name} {value!r} has to be a number of seconds, 0 or more"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(
+            f"{field.name} {value!r} must be a number of seconds, at least 0"
+        )
 
 
 def _check_auth(_: object, __: object, value: Auth) -> None:
     if not callable(getattr(value, "flow", None)):
-        # What was passed may be the token itself.
-        msg = "auth must be TokenAuth(...), AkSkAuth(...), PasswordAuth(...) or EcsMetadataAuth()"
-        raise ConfigurationError(msg)
+        # The argument may be the token itself, so it is not quoted.
+        raise ConfigurationError(
+            "auth must be TokenAuth(...), AkSkAuth(...), PasswordAuth(...) or EcsMetadataAuth()"
+        )
 
 
 @attrs.frozen
 class Retry:
-    """When a call is tried again, and how long it waits.
+    """Retry policy.
 
-    Lost connections, 429, 502, 503 and 504 are tried again. Calls that end sessions are tried again
-    only after a 429, or when the request cannot have arrived. Nothing is tried again after a 401. A
-    `Retry-After` of the service is honoured; if it exceeds the time that the call has left, the
-    error is raised at once. After a 429, all calls of the client wait, and are sent one by one.
+    Lost connections, 429, 502, 503 and 504 are retried. Calls that end sessions are retried only
+    after a 429, or if the request cannot have arrived. A 401 is never retried. `Retry-After` is
+    honoured; if it exceeds the remaining time of the call, the error is raised at once. After a
+    429, all calls of the client wait, and are sent one by one.
 
     Attributes:
-        attempts: How often a call is sent at the most; 1 switches retries off.
-        wait_initial: Seconds before the second attempt; they double with each one after.
-        wait_max: Seconds between two attempts at the most, jitter apart.
-        wait_jitter: Up to so many seconds are added at random, lest all clients come at once.
+        attempts: Maximum number of attempts; 1 turns retries off.
+        wait_initial: Seconds before the second attempt, doubled for each further one.
+        wait_max: Maximum seconds between two attempts, without jitter.
+        wait_jitter: Maximum random seconds added, so that clients do not retry at the same time.
 
     Raises:
-        InvalidArgumentError: One of them cannot be.
+        InvalidArgumentError: A value is out of range.
     """
 
     attempts: int = attrs.field(default=4, validator=_check_attempts)
@@ -114,18 +115,18 @@ class Retry:
 
 @attrs.frozen
 class Options:
-    """What a client keeps to itself; a copy of a client differs in some of it.
+    """Configuration of a client, in part different for its copies.
 
     Attributes:
         origin: Endpoint of the service.
         identity_origin: Endpoint of the identity service.
-        region: Region that a project ID may be looked up for, or None.
-        project_id: Project ID, or None when it has to be looked up.
-        auth: Who the caller is.
-        timeout: Seconds that one call may take, retries included.
-        retry: When a call is tried again.
-        headers: Headers that every request carries.
-        concurrency: How many calls a query of several nodes or pages makes at a time.
+        region: Region for the look-up of the project ID, or None.
+        project_id: Project ID, or None if it must be looked up.
+        auth: Credentials.
+        timeout: Timeout of one call in seconds, retries included.
+        retry: Retry policy.
+        headers: Headers of every request.
+        concurrency: Maximum number of simultaneous calls of a query of several nodes or pages.
     """
 
     origin: str
@@ -140,12 +141,12 @@ class Options:
 
     @property
     def scope(self) -> Scope:
-        """Return what calls are for, by which some credentials differ."""
+        """Return endpoints, region and project, on which credentials may depend."""
         return Scope(self.identity_origin, self.region, self.project_id)
 
 
 def checked_concurrency(value: object, max_connections: int) -> int:
-    """Return how many calls may be made at a time; by default 32, or `max_connections` if less.
+    """Return the maximum number of simultaneous calls; default: 32, or `max_connections` if less.
 
     Raises:
         ConfigurationError: The value is out of range.
@@ -153,32 +154,29 @@ def checked_concurrency(value: object, max_connections: int) -> int:
     if value is None:
         return min(CONCURRENCY, max_connections)
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= max_connections:
-        msg = (
+        raise ConfigurationError(
             f"concurrency {value!r} must be an integer from 1 to max_connections={max_connections}"
         )
-        raise ConfigurationError(msg)
     return value
 
 
 def checked_seconds(name: str, value: float) -> float:
-    """Give a number of seconds back if it is one."""
-    number: object = value  # whatever a caller without a type checker passes
+    """Return a number of seconds, if it is valid."""
+    number: object = value  # callers may pass any type
     if type(number) not in {int, float} or not 0 < value < math.inf:
-        msg = f"{name} {value!r} has to be a number of seconds above 0"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(f"{name} {value!r} must be a number of seconds greater than 0")
     return float(value)
 
 
 def checked_headers(headers: object) -> dict[str, str]:
-    """Give headers back if they can be sent. The message never shows a value."""
+    """Return headers, if they are valid. The message never shows a value."""
     if not isinstance(headers, Mapping):
-        msg = "headers has to be a mapping of names to texts"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError("headers must be a mapping of strings")
     for name, value in cast("Mapping[object, object]", headers).items():
         if not isinstance(name, str) or not re.fullmatch(_HEADER_NAME, name):
-            msg = f"headers: {name!r} is no name of a header"
-            raise InvalidArgumentError(msg)
+            raise InvalidArgumentError(f"headers: {name!r} is not a valid header name")
         if not isinstance(value, str) or not re.fullmatch(r"[\x20-\x7e\t]*", value):
-            msg = f"headers: the value of {name} holds characters that no header can carry"
-            raise InvalidArgumentError(msg)
+            raise InvalidArgumentError(
+                f"headers: the value of {name} has characters that are invalid in a header"
+            )
     return dict(cast("Mapping[str, str]", headers))

@@ -22,14 +22,14 @@ T = TypeVar("T")
 
 @attrs.frozen
 class Response(Generic[T]):
-    """An answer with everything that came with it.
+    """A response with its status, headers and body.
 
     Attributes:
-        parsed: The answer as a model of the contract; None where the contract has no body.
+        parsed: The body as a model of the contract; None if it has no body.
         status: HTTP status.
         headers: Headers, names in lower case.
-        request_id: ID that the service gave the request, to be named when asking the vendor.
-        body: Body as it came, decoded from its content encoding.
+        request_id: Request ID, for questions to the vendor.
+        body: Body, decoded from its content encoding.
     """
 
     parsed: T
@@ -41,11 +41,11 @@ class Response(Generic[T]):
 
 @attrs.frozen
 class ConnectionLimit:
-    """How many connections are accepted at the same time.
+    """Connection limits.
 
     Attributes:
-        instance: Maximum number of connections of the instance, or None if it is not known.
-        node: Maximum number of connections of each node, or None if it is not known.
+        instance: Maximum number of connections of the instance, or None if not known.
+        node: Maximum number of connections of each node, or None if not known.
     """
 
     instance: int | None
@@ -54,16 +54,16 @@ class ConnectionLimit:
 
 @attrs.frozen
 class NodeSessions:
-    """The sessions of one node, or why they could not be read.
+    """The sessions of one node, or the error for which they could not be read.
 
     Attributes:
         node_id: ID of the node.
-        node: What the service says of the node; None when the node was named by the caller.
-        time: When the list was made, as the service writes it; None if there is no list.
+        node: Description of the node by the service; None if the caller passed its ID.
+        time: Time of the list, in the format of the service; None if there is no list.
         sessions: The sessions.
-        error: Why there is no list, or why some of it is missing; None if it is complete.
-        asked_at: Moment before the node was queried, by `time.monotonic()`.
-        read_at: Moment when the list had been read, by the same clock.
+        error: Error for which the list is missing or incomplete; None if it is complete.
+        asked_at: Time before the node was queried, by `time.monotonic()`.
+        read_at: Time after the list was read, by the same clock.
     """
 
     node_id: str
@@ -83,12 +83,12 @@ class NodeSessions:
         return len(self.sessions)
 
     def __bool__(self) -> bool:
-        """Return True: a node is there also without sessions."""
+        """Return True, also without sessions."""
         return True
 
     @property
     def time_utc(self) -> datetime.datetime | None:
-        """When the list was made; None if there is no list, or its time cannot be read."""
+        """Time of the list; None if there is no list, or its time cannot be parsed."""
         return utc(self.time)
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class QueryResult:
     """The sessions of an instance, node by node.
 
     Attributes:
-        nodes: One entry a node, in the order of the instance.
+        nodes: One entry for each node, in the order of the instance.
     """
 
     nodes: list[NodeSessions]
@@ -121,11 +121,11 @@ class QueryResult:
         return sum(map(len, self.nodes))
 
     def __bool__(self) -> bool:
-        """Return True: a result is there also without sessions."""
+        """Return True, also without sessions."""
         return True
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what each node has, as its `to_dict` does: `{"nodes": [...]}`."""
+        """Return the nodes, each as by its `to_dict`: `{"nodes": [...]}`."""
         return {"nodes": [node.to_dict() for node in self.nodes]}
 
     def to_json(self) -> str:
@@ -139,14 +139,14 @@ class QueryResult:
 
     @property
     def failed(self) -> list[NodeSessions]:
-        """The nodes that could not be read, or not completely, each with its error."""
+        """The nodes whose list is missing or incomplete, each with its error."""
         return [node for node in self.nodes if node.error is not None]
 
     def where(self, fits: Callable[[Session], bool]) -> QueryResult:
-        """Return the same with those sessions alone that fit.
+        """Return a copy with matching sessions only.
 
         Args:
-            fits: Whether a session is to be kept.
+            fits: Returns whether to keep a session.
         """
         return QueryResult(
             [
@@ -157,7 +157,7 @@ class QueryResult:
 
 
 def nodes_with_sessions(nodes: list[Node]) -> list[Node]:
-    """Return the nodes that hold the sessions of an instance: its proxies, or else its servers.
+    """Return the nodes that hold the sessions of an instance: proxy nodes, or else data nodes.
 
     See https://support.huaweicloud.com/intl/en-us/api-dcs/ListClients.html.
     """

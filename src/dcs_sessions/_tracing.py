@@ -1,7 +1,7 @@
-"""OpenTelemetry, for programs that use it: spans and the duration of requests.
+"""OpenTelemetry: spans, and the duration of requests.
 
-Names and attributes are those of the semantic conventions for HTTP clients. Nothing is imported
-here; what the program has not imported is not used.
+Names and attributes are those of the semantic conventions for HTTP clients. OpenTelemetry is used
+only if the program has imported it.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 _SCOPE: Final = "dcs_sessions"
 _SCHEMA: Final = "https://opentelemetry.io/schemas/1.29.0"
-# Seconds, as the conventions advise.
+# Buckets in seconds, as recommended by the conventions.
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _NOTHING: Final[AbstractContextManager[Any]] = contextlib.nullcontext()
 
-# Statuses that are no errors of the present call.
+# Statuses that are not errors of the current call.
 _expected: Final = contextvars.ContextVar[frozenset[int]]("expected", default=frozenset())
-# The histogram of the provider that was met last.
+# The histogram of the last provider.
 _histogram: tuple[Any, Any] = (None, None)
 
 
 @contextlib.contextmanager
 def expecting(*statuses: int) -> Generator[None]:
-    """Take these statuses for no errors in the block."""
+    """Do not mark these statuses as errors in the block."""
     token = _expected.set(frozenset(statuses))
     try:
         yield
@@ -45,10 +45,10 @@ def expecting(*statuses: int) -> Generator[None]:
 
 
 class Span:
-    """A span, or nothing where the program does not use OpenTelemetry.
+    """A span, or nothing if the program does not use OpenTelemetry.
 
     Args:
-        name: What is done: the name of a method.
+        name: Name of the method.
         instance_id: ID of the instance.
     """
 
@@ -63,7 +63,7 @@ class Span:
             )
 
     def current(self) -> AbstractContextManager[Any]:
-        """Make it the parent of spans that are started in the block."""
+        """Make it the parent of spans started in the block."""
         if self._trace is None:
             return _NOTHING
         used: AbstractContextManager[Any] = self._trace.use_span(
@@ -72,7 +72,7 @@ class Span:
         return used
 
     def end(self, error: BaseException | None = None) -> None:
-        """End it."""
+        """End the span."""
         if self._trace is not None:
             if error is not None and not isinstance(error, GeneratorExit):
                 _fail(self._trace, self._span, _type_of(error))
@@ -81,7 +81,7 @@ class Span:
 
 @contextlib.contextmanager
 def span(name: str, instance_id: object) -> Generator[None]:
-    """Make a span for what a block does, with the requests in it as its children."""
+    """Return a span of a block, the parent of its requests."""
     opened = Span(name, instance_id)
     try:
         with opened.current():
@@ -93,11 +93,11 @@ def span(name: str, instance_id: object) -> Generator[None]:
 
 
 class Exchange:
-    """One request and its answer, as a span and as a measurement.
+    """Span and duration of one request.
 
     Attributes:
-        status: Status of the answer, to be set once there is one.
-        error: What came instead of an answer, to be set if something did.
+        status: Status of the response, set by the caller.
+        error: Error without a response, set by the caller.
     """
 
     def __init__(self, request: Request, operation: str, resends: int) -> None:
@@ -129,11 +129,11 @@ class Exchange:
             )
 
     def __enter__(self) -> Exchange:
-        """Return the object itself."""
+        """Return self."""
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """End the span, and note how long the request took."""
+        """End the span, and record the duration."""
         if self._trace is None and self._metrics is None:
             return
         error = error or self.error
@@ -159,7 +159,7 @@ def _tracer(trace: Any) -> Any:
 
 
 def _duration(metrics: Any) -> Any:
-    """Return the histogram, made once for each provider."""
+    """Return the histogram, created once for each provider."""
     global _histogram
     provider = metrics.get_meter_provider()
     if _histogram[0] is not provider:

@@ -1,7 +1,7 @@
-"""A plugin for pytest: the local DCS as fixtures.
+"""pytest plugin: fixtures with the emulator.
 
-pytest loads it wherever this package is installed, so nothing but pytest is imported before a
-fixture is used. The fixtures need `pip install 'dcs-sessions[emulator]'`.
+pytest loads it if this package is installed, so it imports only pytest before a fixture is used.
+The fixtures need `pip install 'dcs-sessions[emulator]'`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def dcs_sessions_options() -> dict[str, Any]:
-    """The arguments of the `Emulator`. Override it in `conftest.py`, with the scope `session`."""
+    """Return the arguments of the `Emulator`. Override it in `conftest.py`, with session scope."""
     return {}
 
 
 @pytest.fixture(scope="session")
 def dcs_sessions_server(dcs_sessions_options: dict[str, Any]) -> Iterator[Emulator]:
-    """A local DCS that all tests of the session share, one for each worker of pytest-xdist.
+    """Yield an emulator that all tests of the session share, one for each pytest-xdist worker.
 
-    What a test leaves behind is there for the next one: see `dcs_sessions_emulator`.
+    It is not reset between tests: see `dcs_sessions_emulator`.
     """
     from dcs_sessions.emulator import Emulator
 
@@ -37,14 +37,14 @@ def dcs_sessions_server(dcs_sessions_options: dict[str, Any]) -> Iterator[Emulat
 
 @pytest.fixture
 def dcs_sessions_emulator(dcs_sessions_server: Emulator) -> Emulator:
-    """A local DCS without anything that other tests have left behind."""
+    """Return the shared emulator, reset."""
     dcs_sessions_server.reset()
     return dcs_sessions_server
 
 
 @pytest.fixture
 def dcs_sessions_client(dcs_sessions_emulator: Emulator) -> Iterator[Client]:
-    """A client of `dcs_sessions_emulator` that may do everything."""
+    """Yield a client of `dcs_sessions_emulator` with all permissions."""
     from dcs_sessions import Client, TokenAuth
 
     with Client(
@@ -59,9 +59,9 @@ def dcs_sessions_client(dcs_sessions_emulator: Emulator) -> Iterator[Client]:
 def dcs_sessions_environment(
     dcs_sessions_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, str]:
-    """Environment variables that lead `Client.from_env` and the command line to the emulator.
+    """Set the variables with which `Client.from_env` and the command line use the emulator.
 
-    They are set for the length of the test.
+    They are restored after the test.
     """
     variables = {
         "DCS_SESSIONS_ENDPOINT": dcs_sessions_emulator.endpoint,

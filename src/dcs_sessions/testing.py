@@ -1,8 +1,8 @@
 """A stub of the service, for tests that need no server.
 
-It answers both clients from prepared sessions, in the same process: no socket is opened, and
-nothing has to be installed. It knows what the client calls and no more; `dcs_sessions.emulator` is
-a whole DCS on a real Redis.
+It answers both clients from prepared sessions in the same process, without sockets and without
+extras. It supports only the calls of the client; `dcs_sessions.emulator` is a whole DCS on a real
+Redis.
 
     stub = Stub({"node-1": [{"addr": "10.0.0.5:41000", "name": "worker"}]})
     with stub.client() as client:
@@ -45,12 +45,12 @@ _ENDPOINT: Final = "https://dcs.stub.invalid"
 
 @attrs.frozen
 class Failure:
-    """What an operation is answered with, in place of its answer.
+    """A failure of an operation.
 
     Attributes:
-        status: HTTP status; None for a connection that breaks.
+        status: HTTP status; None for a broken connection.
         error_code: Error code of the service.
-        headers: Further headers, such as `Retry-After`.
+        headers: Additional headers, such as `Retry-After`.
     """
 
     status: int | None = 500
@@ -59,21 +59,21 @@ class Failure:
 
 
 class Stub:
-    """A service with one instance, whose sessions are those that are given.
+    """A service with one instance and prepared sessions.
 
-    A session is what the service would send, such as `{"addr": "10.0.0.5:41000"}`; `dict(session)`
-    makes one of a `Session`. `id`, `peer`, `name`, `user` and `age` are filled in where they are
-    missing, and sessions grow older, so that `end_sessions` knows them again. Those that are ended
-    are gone from `sessions`.
+    A session is a mapping in the format of the service, such as `{"addr": "10.0.0.5:41000"}`, or
+    `dict(session)` of a `Session`. Missing `id`, `peer`, `name`, `user` and `age` are filled in,
+    and ages grow, so that `end_sessions` recognizes sessions. Ended sessions are removed from
+    `sessions`.
 
     Args:
-        sessions: The sessions of each node, by its ID.
+        sessions: The sessions, by node ID.
         instance_id: ID of the instance.
 
     Attributes:
-        sessions: The sessions of each node. They may be changed; the next query sees it.
+        sessions: The sessions, by node ID. Changes apply to the next query.
         operations: The operations that were called, in order.
-        failures: Operation -> how it fails. Take an entry out, and it works again.
+        failures: Operation -> failure. Remove an entry to make the operation work again.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Stub:
         )
 
     def answer(self, request: Request) -> Reply:
-        """Return the answer to a request."""
+        """Return the response to a request."""
         with self._lock:
             path, _, query = request.target.partition("?")
             for operation, (method, form) in _ROUTES.items():
@@ -180,7 +180,7 @@ class Stub:
         return _json({"job_id": "job"})
 
     def _row(self, session: dict[str, Any], elapsed: int) -> dict[str, Any]:
-        """Return a session as it is listed."""
+        """Return a session as in a list."""
         number = session.get("id") or str(next(self._numbers))
         address = session.get("peer") or session.get("addr") or f"10.0.0.1:{40000 + int(number)}"
         usual = {"id": number, "addr": address, "peer": address, "name": "", "user": "default"}
@@ -265,5 +265,5 @@ def _json(
 def _failed(failure: Failure) -> Reply:
     if failure.status is None:
         raise ApiConnectionError("the stub broke the connection")
-    body = {"error_code": failure.error_code, "error_msg": "The stub was told to fail."}
+    body = {"error_code": failure.error_code, "error_msg": "This failure was configured."}
     return _json(body, failure.status, failure.headers)

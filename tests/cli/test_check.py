@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import valkey
 
+from dcs_sessions import _errors
+from dcs_sessions._cli import _failures
 from dcs_sessions.emulator import READONLY_TOKEN, Emulator
 from support.command import Cli
 from support.fake import FakeDcs
@@ -112,3 +115,20 @@ def test_advice_names_the_permission_that_is_missing(fake: FakeDcs, fake_cli: Cl
     done = fake_cli("nodes", "i", code=3)
     assert done.stderr.splitlines()[1] == "Ask for the permission dcs:instance:get."
     assert "clients" not in done.stderr
+
+
+def test_no_advice_of_the_command_line_names_an_argument_of_python() -> None:
+    """Also not advice that is added to the library later."""
+    by_code = [_errors.ApiError("x", error_code=code) for code in _errors._ADVICE]
+    constants = [
+        _errors.ConfigurationError("x", advice=value)
+        for name, value in vars(_errors).items()
+        if name.isupper() and not name.startswith("_") and isinstance(value, str)
+    ]
+    assert len(by_code) > 10
+    assert len(constants) >= 3
+    for error in [*by_code, *constants]:
+        advice = _failures.what_to_do(error)
+        assert not re.search(r"\w=(?!\w)|=True|\(\)", advice), advice
+        assert error.advice is not None
+        assert error.advice not in _failures.what_happened(error)

@@ -254,7 +254,7 @@ def test_keys_that_have_expired_are_never_used(
         ("404", r"service: 404 empty answer$"),
         ("junk", r"holds blanks, line ends or other characters|no keys \(JSONDecodeError\)$"),
         ("close", "service: PUT http"),
-        ("hang", "service: PUT http.*: no answer within 0.3 s$"),
+        ("hang", "service: PUT http.*: no response within 0.3 s$"),
     ],
 )
 def test_error_lists_what_was_tried(

@@ -224,7 +224,7 @@ def test_unresolvable_name_is_a_connection_error(both: Both) -> None:
 def test_silence_ends_at_the_timeout(both: Both, server: ScriptedServer) -> None:
     server.steps = [silence]
     client = both(endpoint=server.endpoint)
-    late = r"GET http://.*/jobs/j: no answer within 0\.2 s"
+    late = r"GET http://.*/jobs/j: no response within 0\.2 s"
     with pytest.raises(dcs_sessions.ApiTimeoutError, match=late) as caught:
         client.get_job("j", timeout=0.2)
     assert caught.value.may_have_arrived
@@ -301,7 +301,7 @@ def test_retry_after_in_seconds_is_read(
     with pytest.raises(dcs_sessions.ThrottledError) as caught:
         both(endpoint=server.endpoint, retry=None).get_job("j")
     assert caught.value.retry_after == seconds
-    assert ("come back in" in str(caught.value)) == (seconds is not None)
+    assert ("retry in" in str(caught.value)) == (seconds is not None)
 
 
 def test_retry_after_as_a_date_is_read(both: Both, server: ScriptedServer) -> None:

@@ -107,7 +107,7 @@ def test_retry_after_beyond_the_timeout_is_an_error_at_once(
 ) -> None:
     server.steps = [throttled("3600"), JOB]
     started = time.monotonic()
-    with pytest.raises(dcs_sessions.ThrottledError, match="come back in 3600 s"):
+    with pytest.raises(dcs_sessions.ThrottledError, match="retry in 3600 s"):
         both(endpoint=server.endpoint, retry=FAST).get_job("j", timeout=5)
     assert time.monotonic() - started < 4
     assert len(server.received) == 1

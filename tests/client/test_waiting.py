@@ -188,7 +188,7 @@ def test_scan_without_an_answer_is_not_taken_for_another_query(
     both: Both, server: ScriptedServer
 ) -> None:
     Script(server, list=[NEVER], scan=[silence], job=[])
-    with pytest.raises(dcs_sessions.ApiTimeoutError, match=r"POST .*/clients: no answer"):
+    with pytest.raises(dcs_sessions.ApiTimeoutError, match=r"POST .*/clients: no response"):
         both(endpoint=server.endpoint).query_sessions("i", "n", timeout=0.3)
 
 

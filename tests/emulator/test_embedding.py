@@ -53,7 +53,7 @@ def test_it_can_start_again(connect: Connect, make_api: MakeApi) -> None:
     for _ in range(2):
         with dcs:
             make_api(dcs).sessions()
-            with pytest.raises(RuntimeError, match="runs already"):
+            with pytest.raises(RuntimeError, match="is running already"):
                 dcs.start()
         assert dcs.endpoint == ""
     dcs.stop()

@@ -228,11 +228,11 @@ def test_scan_of_before_a_reset_stores_nothing(make_dcs: MakeDcs, make_api: Make
 
 def test_reset_needs_a_running_emulator() -> None:
     dcs = Emulator()
-    with pytest.raises(RuntimeError, match="does not run: start it first"):
+    with pytest.raises(RuntimeError, match="is not running: start it first"):
         dcs.reset()
     with dcs:
         dcs.reset()
-    with pytest.raises(RuntimeError, match="does not run: start it first"):
+    with pytest.raises(RuntimeError, match="is not running: start it first"):
         dcs.reset()
 
 
@@ -268,9 +268,9 @@ def test_fault_ends_with_its_block_also_after_an_error(make_dcs: MakeDcs) -> Non
 def test_fault_of_an_operation_that_is_not_there_is_refused() -> None:
     dcs = Emulator()
     fault = Fault(status=503, operation="listClients")
-    with pytest.raises(EmulatorError, match="faults: operation: it is one of"):
+    with pytest.raises(EmulatorError, match="faults: operation: must be one of"):
         dcs.faults = [fault]
-    with pytest.raises(EmulatorError, match="faults: operation: it is one of"), dcs.fault(fault):
+    with pytest.raises(EmulatorError, match="faults: operation: must be one of"), dcs.fault(fault):
         pass
     assert dcs.faults == ()
 
@@ -393,7 +393,7 @@ def test_error_where_there_is_no_embedded_server_names_the_fix() -> None:
     )
     assert run.returncode == 1
     assert run.stderr == (
-        "Error: --nodes: there is no embedded Valkey for this platform: start a Valkey or Redis of "
-        "your own, and name it with --redis redis://127.0.0.1:6379, or in Python with "
+        "Error: --nodes: there is no embedded Valkey for this platform: start your own Valkey or "
+        "Redis, and pass its URL as --redis redis://127.0.0.1:6379, or in Python as "
         "Emulator(redis=[...])\n"
     )

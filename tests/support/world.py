@@ -381,7 +381,7 @@ class World:
     def client(self) -> Iterator[dcs_sessions.AsyncClient]:
         """Make a client whose requests come here, in virtual time."""
         with (
-            mock.patch("dcs_sessions._async._client.AsyncConnections", return_value=self),
+            mock.patch("dcs_sessions._transports._aiohttp.AsyncConnections", return_value=self),
             mock.patch("time.monotonic", self.clock.monotonic),
         ):
             yield dcs_sessions.AsyncClient(

@@ -1,4 +1,4 @@
-"""The client that people import.
+"""The public client.
 
 Edited in `_async/_client.py`; `_sync/_client.py` is made from it by `make generate`.
 """
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     )
 
 _INSTANCES_PAGE: Final = 1000
-# How many instances a page has at least unless it is the last one: the documented default.
+# Minimum number of instances of a page, unless it is the last one: the documented default.
 _SMALLEST_PAGE: Final = 10
 _NO_RETRY: Final = Retry(attempts=1)
 
@@ -84,7 +84,7 @@ def _sending_by(config: TransportConfig, transport: object, http_client: object)
 
 
 class ClientOptions(TypedDict, total=False):
-    """The arguments of a client that are the same wherever it gets the rest from."""
+    """Arguments that both constructors of a client share."""
 
     timeout: float
     retry: Retry | None
@@ -101,38 +101,39 @@ class ClientOptions(TypedDict, total=False):
 class AsyncClient:
     """A client of DCS session management.
 
-    Use it as a context manager, or call `close()` when done. It is safe to share: the sync client
-    between threads, the async client between the tasks of one event loop.
+    Use it as a context manager, or call `close()` when done. The sync client can be shared between
+    threads, the async client between the tasks of one event loop.
 
     Every method raises `InvalidArgumentError` before anything is sent, `ApiError` (with a class for
     each status) when the service refuses, and `ApiConnectionError` when it cannot be reached; they
     all derive from `DcsSessionsError`.
 
     Args:
-        endpoint: Address of the service, such as `https://dcs.cn-north-4.myhuaweicloud.com`.
-        region: ID of the region, such as `cn-north-4`; gives the endpoint unless that is given too.
-        project_id: ID of the project that the instances are in. Without one it is looked up by the
-            region, once.
+        endpoint: URL of the service, such as `https://dcs.cn-north-4.myhuaweicloud.com`.
+        region: ID of the region, such as `cn-north-4`. It sets the endpoint, unless that is passed
+            too.
+        project_id: ID of the project of the instances. Default: the region's project, looked up
+            once.
         auth: Credentials: `TokenAuth`, `PasswordAuth`, `AkSkAuth` or `EcsMetadataAuth`.
-        timeout: Seconds that one call may take, retries included. Methods that wait for jobs have
+        timeout: Timeout of one call in seconds, retries included. Methods that wait for jobs have
             a longer one of their own.
-        retry: When a call is tried again; None for never.
-        headers: Headers that every request carries.
-        verify: False to trust any certificate, or the path of a file or a folder with CA
-            certificates, or an SSL context. True reads `SSL_CERT_FILE` and its like; see
+        retry: Retry policy; None for no retries.
+        headers: Headers of every request.
+        verify: False to trust any certificate, or the path of a file or directory of CA
+            certificates, or an SSL context. True reads `SSL_CERT_FILE` and similar variables; see
             `docs/environment.md`.
-        proxy: Address of a proxy; without one, the environment decides.
-        max_connections: How many connections there may be at once.
-        concurrency: How many nodes and pages a query works on at a time; by default 32, or
-            `max_connections` if that is less.
-        allow_http: Whether credentials may go over plain HTTP to another machine.
+        proxy: URL of a proxy; default: from the environment.
+        max_connections: Maximum number of connections.
+        concurrency: Maximum number of nodes and pages that a query requests at a time; default: 32,
+            or `max_connections` if less.
+        allow_http: Whether credentials may be sent over plain HTTP to another machine.
         transport: Sends the requests, in place of connections of the client. It is yours to close.
             Credentials that are fetched still come over connections of the client.
         http_client: Sends the requests, like `transport`: a client of `httpx`, of which only the
             connections are used, not its headers, cookies, credentials or redirects.
 
     Raises:
-        ConfigurationError: The arguments do not fit together.
+        ConfigurationError: The arguments are inconsistent.
     """
 
     @without_frames
@@ -156,12 +157,10 @@ class AsyncClient:
     ) -> None:
         if endpoint is None:
             if region is None:
-                msg = "give endpoint= or region="
-                raise ConfigurationError(msg)
+                raise ConfigurationError("pass endpoint= or region=")
             endpoint = _endpoints.service_endpoint(region)
         elif region is None and project_id is None:
-            msg = "give project_id=, or region= to look it up"
-            raise ConfigurationError(msg)
+            raise ConfigurationError("pass project_id=, or region= to look it up")
         config = TransportConfig(checked_trust(verify), proxy, max_connections)
         options = Options(
             origin=_endpoints.checked_origin("endpoint", endpoint, allow_http=allow_http),
@@ -185,24 +184,24 @@ class AsyncClient:
         project_id: str | None = None,
         **options: Unpack[ClientOptions],
     ) -> Self:
-        """Make a client from the environment, as the vendor's SDK would.
+        """Return a client configured by the environment, with the variables of the vendor's SDK.
 
-        Credentials are taken from the first of `DCS_SESSIONS_TOKEN`; `DCS_SESSIONS_DOMAIN`,
+        Credentials are the first of `DCS_SESSIONS_TOKEN`; `DCS_SESSIONS_DOMAIN`,
         `DCS_SESSIONS_USER` and `DCS_SESSIONS_PASSWORD`; an ID token (`HUAWEICLOUD_OIDC_*`, then
         `HUAWEICLOUD_SDK_IDP_ID` and `HUAWEICLOUD_SDK_ID_TOKEN_FILE`); `HUAWEICLOUD_SDK_AK` and
         `HUAWEICLOUD_SDK_SK` (with `HUAWEICLOUD_SDK_SECURITY_TOKEN`); the file
         `~/.huaweicloud/credentials`; the metadata service of an ECS server; and the identity of a
-        CCE pod. The rest comes from `HUAWEICLOUD_SDK_PROJECT_ID`, `DCS_SESSIONS_ENDPOINT` and
-        `DCS_SESSIONS_REGION` where it is not given.
+        CCE pod. Project, endpoint and region default to `HUAWEICLOUD_SDK_PROJECT_ID`,
+        `DCS_SESSIONS_ENDPOINT` and `DCS_SESSIONS_REGION`.
 
         Args:
-            endpoint: Address of the service.
+            endpoint: URL of the service.
             region: ID of the region.
             project_id: ID of the project.
             **options: The other arguments of the client.
 
         Raises:
-            ConfigurationError: Something is missing or does not fit together.
+            ConfigurationError: A value is missing, or values are inconsistent.
         """
         from dcs_sessions import _credentials  # it imports httpx
 
@@ -216,12 +215,12 @@ class AsyncClient:
         )
 
     def __repr__(self) -> str:
-        """Show where the client goes, and nothing secret."""
+        """Return a representation without secrets."""
         options = self._sender.options
         return f"<{type(self).__name__} {options.origin} project={options.project_id}>"
 
     async def __aenter__(self) -> Self:
-        """Give the client itself."""
+        """Return self."""
         return self
 
     async def __aexit__(
@@ -234,7 +233,7 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections, which copies made by `with_options` share."""
+        """Close the connections, which copies by `with_options` share."""
         await self._sender.transport.close()
 
     def with_options(
@@ -246,13 +245,13 @@ class AsyncClient:
         auth: Auth = NOT_GIVEN,
         project_id: str = NOT_GIVEN,
     ) -> Self:
-        """Give a copy with other options. This client stays as it is; connections are shared.
+        """Return a copy with other options, which shares the connections of this client.
 
         Args:
-            timeout: Seconds that one call may take, retries included.
-            retry: When a call is tried again; None for never.
-            headers: Headers that every request carries, on top of those it carries now.
-            auth: Who you are.
+            timeout: Timeout of one call in seconds, retries included.
+            retry: Retry policy; None for no retries.
+            headers: Headers of every request, in addition to the current ones.
+            auth: Credentials.
             project_id: ID of the project.
         """
         options = self._sender.options
@@ -286,25 +285,25 @@ class AsyncClient:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> list[ListedInstance]:
-        """List the instances of the project, all pages of them.
+        """Return all instances of the project.
 
-        Names are compared here, since the service documents its own comparison in contradictory
-        ways. Names are not guaranteed to be unique.
+        Names are compared locally, since the documents of the service contradict each other on its
+        comparison. Names need not be unique.
 
         See https://support.huaweicloud.com/intl/en-us/api-dcs/ListInstances.html.
 
         Args:
-            name: Only instances whose name contains this string, in upper or lower case.
-            exact: True for only those whose name is exactly this string.
-            timeout: Seconds that all pages may take, retries included.
-            headers: Further headers to send.
+            name: Only instances whose name contains this string, case-insensitive.
+            exact: Whether the name must be exactly this string.
+            timeout: Timeout of all pages in seconds, retries included.
+            headers: Additional headers.
 
         Returns:
             The instances, in the order of the service.
 
         Raises:
             InvalidArgumentError: The name is not a string.
-            ApiTimeoutError: The time was over before the last page.
+            ApiTimeoutError: The last page did not arrive in time.
         """
         seconds = self._sender.options.timeout if timeout is None else timeout
         deadline = Deadline(checked_seconds("timeout", seconds))
@@ -320,12 +319,14 @@ class AsyncClient:
             rows = page.parsed.instances
             known = len(found)
             found.update((row.instance_id, row) for row in rows)
-            # The total is documented in no way that could be relied on. A page with fewer than the
-            # smallest default is the last one, and so is one that brings nothing new.
+            # The meaning of the total is not documented. A page with fewer instances than the
+            # default is the last one, and so is one without new instances.
             if len(rows) < _SMALLEST_PAGE or len(found) == known:
                 return [row for row in found.values() if is_called(row, name, exact=exact)]
-        msg = f"ListInstances: no time left of {deadline.seconds:g} s, {len(found)} instances read"
-        raise ApiTimeoutError(msg, may_have_arrived=True)
+        raise ApiTimeoutError(
+            f"ListInstances: no time left of {deadline.seconds:g} s, {len(found)} instances read",
+            may_have_arrived=True,
+        )
 
     async def get_instance(
         self,
@@ -334,14 +335,14 @@ class AsyncClient:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Instance:
-        """Show an instance: its name, its type, and whether client IP pass-through is on.
+        """Return an instance: its name, its type, whether client IP pass-through is on, and more.
 
         See https://support.huaweicloud.com/intl/en-us/api-dcs/ShowInstance.html.
 
         Args:
             instance_id: ID of the instance.
-            timeout: Seconds that the call may take, retries included.
-            headers: Further headers to send.
+            timeout: Timeout of the call in seconds, retries included.
+            headers: Additional headers.
 
         Returns:
             The instance.
@@ -359,14 +360,14 @@ class AsyncClient:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> list[ConfigurationParameter]:
-        """List the configuration parameters of an instance.
+        """Return the configuration parameters of an instance.
 
         See https://support.huaweicloud.com/intl/en-us/api-dcs/ListConfigurations.html.
 
         Args:
             instance_id: ID of the instance.
-            timeout: Seconds that the call may take, retries included.
-            headers: Further headers to send.
+            timeout: Timeout of the call in seconds, retries included.
+            headers: Additional headers.
 
         Returns:
             The parameters, whose values are strings.
@@ -384,17 +385,17 @@ class AsyncClient:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> ConnectionLimit:
-        """Return how many connections an instance and each of its nodes accept.
+        """Return the connection limits of an instance and of its nodes.
 
         It takes two calls: ShowInstance for the type, ListConfigurations for `maxclients`.
 
         Args:
             instance_id: ID of the instance.
-            timeout: Seconds that each call may take, retries included.
-            headers: Further headers to send.
+            timeout: Timeout of each call in seconds, retries included.
+            headers: Additional headers.
 
         Returns:
-            The limits; None for one that the service does not tell.
+            The limits; None for a limit that is not known.
 
         Raises:
             NotFoundError: The project has no such instance.
@@ -412,17 +413,17 @@ class AsyncClient:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> list[Node]:
-        """List the nodes of an instance.
+        """Return the nodes of an instance.
 
         See https://support.huaweicloud.com/intl/en-us/api-dcs/ShowNodesInformation.html.
 
         Args:
             instance_id: ID of the instance.
-            timeout: Seconds that the call may take, retries included.
-            headers: Further headers to send.
+            timeout: Timeout of the call in seconds, retries included.
+            headers: Additional headers.
 
         Returns:
-            The nodes; none while the instance is being created.
+            The nodes; empty while the instance is being created.
         """
         found = await self.raw.list_nodes(instance_id, timeout=timeout, headers=headers)
         return found.parsed.nodes
@@ -436,14 +437,14 @@ class AsyncClient:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Job:
-        """Show the state of a job.
+        """Return the state of a job.
 
         See https://support.huaweicloud.com/intl/en-us/api-dcs/ShowJobInfo.html.
 
         Args:
             job_id: ID of the job, from `scan_sessions` or `kill_all_sessions`.
-            timeout: Seconds that the call may take, retries included.
-            headers: Further headers to send.
+            timeout: Timeout of the call in seconds, retries included.
+            headers: Additional headers.
 
         Returns:
             The job, whose status is INIT, RUNNING, SUCCESS or FAIL.
@@ -463,9 +464,9 @@ class AsyncClient:
 
         Args:
             job_id: ID of the job, from `scan_sessions` or `kill_all_sessions`.
-            timeout: Seconds to wait at the most.
-            interval: Seconds between two looks at the job; the first ones come sooner.
-            headers: Further headers to send.
+            timeout: Maximum seconds to wait.
+            interval: Seconds between two polls; the first ones are shorter.
+            headers: Additional headers.
 
         Returns:
             The job, whose status is SUCCESS.
@@ -495,16 +496,15 @@ class AsyncClient:
         Args:
             instance_id: ID of the instance.
             node_id: ID of the node, from `list_nodes`.
-            clean_cache: True to query the node again; False to leave it at the list that is saved,
-                if there is one.
-            timeout: Seconds that the call may take, retries included.
-            headers: Further headers to send.
+            clean_cache: True to query the node again; False to reuse a saved list, if there is one.
+            timeout: Timeout of the call in seconds, retries included.
+            headers: Additional headers.
 
         Returns:
             ID of the job.
 
         Raises:
-            BadRequestError: With `error_code` DCS.4957 while another query of the node is running.
+            BadRequestError: Another query of the node is running (`error_code` DCS.4957).
         """
         started = await self.raw.scan_sessions(
             instance_id, node_id, clean_cache=clean_cache, timeout=timeout, headers=headers
@@ -531,13 +531,13 @@ class AsyncClient:
         Args:
             instance_id: ID of the instance.
             node_id: ID of the node, from `list_nodes`.
-            offset: How many sessions of the list to skip.
-            limit: How many sessions to return at the most, 1 to 1000.
+            offset: Number of sessions to skip.
+            limit: Maximum number of sessions, 1 to 1000.
             addr: Only sessions with this client address, `ip:port`.
             sort: Name of the session field to sort by.
             order: `asc` or `desc`.
-            timeout: Seconds that the call may take, retries included.
-            headers: Further headers to send.
+            timeout: Timeout of the call in seconds, retries included.
+            headers: Additional headers.
 
         Returns:
             The page, with the time of the list and the number of all sessions that match.
@@ -570,26 +570,26 @@ class AsyncClient:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[Session, None]:
-        """Read the whole saved list of a node, page by page, as far as it is asked for.
+        """Iterate over the saved list of a node, reading pages on demand.
 
-        The next page is read while you use the present one, so two are in memory.
+        The next page is read ahead, so two pages are in memory.
 
         Args:
             instance_id: ID of the instance.
             node_id: ID of the node, from `list_nodes`.
-            page_size: How many sessions to get with one request, 1 to 1000.
+            page_size: Number of sessions of one request, 1 to 1000.
             addr: Only sessions with this client address, `ip:port`.
             sort: Name of the session field to sort by.
             order: `asc` or `desc`.
-            timeout: Seconds that each request may take, retries included.
-            headers: Further headers to send.
+            timeout: Timeout of each request in seconds, retries included.
+            headers: Additional headers.
 
         Yields:
             The sessions, in the order of the list.
 
         Raises:
             SessionListChangedError: The node was queried again in the meantime.
-            SessionListError: The pages contradict each other, or sessions are missing at the end.
+            SessionListError: The pages are inconsistent, or sessions are missing.
             ServerError: The node has never been queried: call `scan_sessions` first.
         """
         call = self._sender.options.timeout if timeout is None else timeout
@@ -615,27 +615,26 @@ class AsyncClient:
         timeout: float = WAIT_SECONDS,
         headers: Mapping[str, str] | None = None,
     ) -> QueryResult:
-        """Query one node, several, or the whole instance, and read all sessions.
+        """Query one node, several, or the whole instance, and return all sessions.
 
-        Nodes are queried side by side: scan, wait, all pages. Without a node ID, those nodes are
-        queried that hold the sessions of the instance: its proxy nodes if it has any, its data
-        nodes otherwise. A node that fails, or that does not answer in time, does not hide the
-        others. If another query of a node is running, this waits for that one.
+        Nodes are queried concurrently: scan, wait, read all pages. Without a node ID, the nodes
+        that hold the sessions of the instance are queried: its proxy nodes if it has any, else its
+        data nodes. A node that fails or times out does not affect the others. If another query of a
+        node is running, the method waits for it.
 
         Args:
             instance_id: ID of the instance.
-            node_id: ID of a node, or several, or None for all that hold sessions.
+            node_id: ID of a node, several IDs, or None for all nodes that hold sessions.
             fresh: True to query again; False to reuse saved lists, if there are any.
-            timeout: Seconds that all of it may take.
-            headers: Further headers to send.
+            timeout: Timeout of the whole operation in seconds.
+            headers: Additional headers.
 
         Returns:
             The sessions of each node, with the time of its list, and the nodes that failed.
 
         Raises:
-            DcsSessionsError: Every node has failed; the error is that of the first one.
-            JobFailedError: The same, because its query failed.
-            WaitTimeoutError: The same, because its query did not end in time.
+            DcsSessionsError: Every node failed; the error is that of the first node, such as
+                `JobFailedError` or `WaitTimeoutError`.
         """
         limits = self._limits(timeout, headers)
         unfinished = 0
@@ -664,19 +663,19 @@ class AsyncClient:
     ) -> AsyncGenerator[NodeSessions, None]:
         """Query as `query_sessions` does, and yield the sessions page by page, as they arrive.
 
-        Use it to begin before the slowest node has answered, or for lists that are too long to be
-        held in memory. Pages of one node come in order; those of several nodes are mixed.
+        Use it to start before the slowest node has finished, or for lists that do not fit in
+        memory. Pages of one node are in order; those of several nodes are mixed.
 
         Args:
             instance_id: ID of the instance.
-            node_id: ID of a node, or several, or None for all that hold sessions.
+            node_id: ID of a node, several IDs, or None for all nodes that hold sessions.
             fresh: True to query again; False to reuse saved lists, if there are any.
-            timeout: Seconds that all of it may take.
-            headers: Further headers to send.
+            timeout: Timeout of the whole operation in seconds.
+            headers: Additional headers.
 
         Yields:
-            Up to 1,000 sessions of one node, or the error for which the node cannot be read, or not
-            any further.
+            Up to 1,000 sessions of one node, or the error for which the rest of the node cannot be
+            read.
 
         Raises:
             AuthenticationError: The credentials are not accepted.
@@ -710,24 +709,23 @@ class AsyncClient:
         timeout: float = WAIT_SECONDS,
         headers: Mapping[str, str] | None = None,
     ) -> QueryResult:
-        """Query as `query_sessions` does, but leave the lists with the service.
+        """Query as `query_sessions` does, but do not read the lists.
 
         Read them with `iter_sessions` or `list_sessions`.
 
         Args:
             instance_id: ID of the instance.
-            node_id: ID of a node, or several, or None for all that hold sessions.
+            node_id: ID of a node, several IDs, or None for all nodes that hold sessions.
             fresh: True to query again; False to reuse saved lists, if there are any.
-            timeout: Seconds that all of it may take.
-            headers: Further headers to send.
+            timeout: Timeout of the whole operation in seconds.
+            headers: Additional headers.
 
         Returns:
             The nodes with the time of each list, those that failed, and no sessions.
 
         Raises:
-            DcsSessionsError: Every node has failed; the error is that of the first one.
-            JobFailedError: The same, because its query failed.
-            WaitTimeoutError: The same, because its query did not end in time.
+            DcsSessionsError: Every node failed; the error is that of the first node, such as
+                `JobFailedError` or `WaitTimeoutError`.
         """
         limits = self._limits(timeout, headers)
         with span("refresh_sessions", instance_id):
@@ -744,34 +742,35 @@ class AsyncClient:
         timeout: float = WAIT_SECONDS,
         headers: Mapping[str, str] | None = None,
     ) -> list[Outcome]:
-        """End sessions that were chosen from a query, and nobody else.
+        """End sessions that were chosen from a query, and no others.
 
-        Each node is queried right before each request that ends sessions of it. A session is
-        spared unless it is surely the one that was chosen: same address, ID, name and user, and
-        older by the time between the two lists. Between that query and the end, there is one
-        request. It is never sent again: after a 429, and after an error with which it cannot have
-        arrived, the node is queried anew. After any other error, the rest of the node is left
-        alone. Errors of nodes are not raised: each outcome has its own.
+        Each node is queried right before each request that ends its sessions. A session is ended
+        only if it is certainly the one that was chosen: address, ID, name and user are the same,
+        and its age has grown by the time between the two lists. The request is never retried as it
+        is: after a 429, or if it cannot have arrived, the node is queried again first. After any
+        other error, the remaining sessions of the node are not ended. Errors of nodes are not
+        raised: each outcome has its own.
 
         See https://support.huaweicloud.com/intl/en-us/api-dcs/HangUpClients.html.
 
         Args:
             instance_id: ID of the instance.
-            chosen: The sessions to end: what `query_sessions` returned, made smaller by `where`.
-            fits: Whether a session is still meant, asked right before it is ended. None for any
-                that is the same.
-            on_outcome: Called whenever more is known of a session; the last call for it counts. It
-                is `unknown` while a request that may end it is under way. The sync client calls it
-                from several threads, one at a time.
-            timeout: Seconds that all of it may take.
-            headers: Further headers to send.
+            chosen: The sessions to end: a result of `query_sessions`, reduced by `where`.
+            fits: Returns whether a session still matches, called right before it is ended. None for
+                any that is the same.
+            on_outcome: Called when the outcome of a session changes; the last call has its result.
+                The result is `unknown` while a request to end it is running. The sync client calls
+                it from several threads, one at a time.
+            timeout: Timeout of the whole operation in seconds.
+            headers: Additional headers.
 
         Returns:
-            What became of each session, in the order of `chosen`.
+            The outcome of each session, in the order of `chosen`.
         """
         if not isinstance(chosen, QueryResult):  # pyright: ignore[reportUnnecessaryIsInstance]
-            msg = f"chosen must be what query_sessions returned, not {type(chosen).__name__}"
-            raise InvalidArgumentError(msg)
+            raise InvalidArgumentError(
+                f"chosen must be what query_sessions returned, not {type(chosen).__name__}"
+            )
         checked_ids("instance_id", [instance_id])
         checked_headers(headers or {})
         limits = self._limits(timeout, headers)
@@ -788,22 +787,21 @@ class AsyncClient:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """End whoever has these addresses on a node. They have ended when this returns.
+        """End the sessions with these addresses on a node. They have ended when this returns.
 
-        An address may have passed to another client since it was listed, and this cannot check
-        that: `end_sessions` does. After a 429 it waits, for as long as the service asks, and sends
-        the same addresses again; it does the same when a request cannot have arrived.
-        `client.with_options(retry=None).kill_sessions(...)` sends them once. After any other error,
-        nobody knows whether the sessions have ended: query again.
+        Another client may have taken over an address since it was listed. This method cannot check
+        that; `end_sessions` does. After a 429, or if the request cannot have arrived, the same
+        addresses are sent again; `client.with_options(retry=None).kill_sessions(...)` sends them
+        once. After any other error, the sessions may have ended or not: query again.
 
         See https://support.huaweicloud.com/intl/en-us/api-dcs/HangUpClients.html.
 
         Args:
             instance_id: ID of the instance.
             node_id: ID of the node that the sessions are on.
-            addresses: The `peer` of each session. Of none, nothing is sent.
-            timeout: Seconds that the call may take, retries included.
-            headers: Further headers to send.
+            addresses: The `peer` of each session. If empty, nothing is sent.
+            timeout: Timeout of the call in seconds, retries included.
+            headers: Additional headers.
         """
         named = checked_ids("addresses", addresses)
         if named:
@@ -827,9 +825,9 @@ class AsyncClient:
         Args:
             instance_id: ID of the instance.
             node_id: ID of the node.
-            all_nodes: True, and no node, to end the sessions of every node.
-            timeout: Seconds that the call may take, retries included.
-            headers: Further headers to send.
+            all_nodes: True, without a node ID, to end the sessions of every node.
+            timeout: Timeout of the call in seconds, retries included.
+            headers: Additional headers.
 
         Returns:
             ID of the job, for `wait_for_job`.
@@ -839,7 +837,7 @@ class AsyncClient:
         )
         return started.parsed.job_id
 
-    # How a query goes
+    # Queries
 
     def _limits(self, timeout: float, headers: Mapping[str, str] | None) -> _query.Limits:
         deadline = Deadline(checked_seconds("timeout", timeout))
@@ -853,10 +851,10 @@ class AsyncClient:
         *,
         fresh: bool,
     ) -> list[_query.NodeQuery]:
-        """Prepare the query of each node.
+        """Return the query of each node.
 
-        One call is answered before all nodes are asked, so that wrong credentials are refused once
-        and not once for each node: five failures lock a key.
+        One call is made before all nodes are queried, so that wrong credentials are refused once,
+        not once for each node: five failures lock a key.
         """
         if node_id is None:
             nodes = await self.list_nodes(instance_id, **limits.options())
@@ -875,7 +873,7 @@ class AsyncClient:
             except REFUSALS:
                 raise
             except DcsSessionsError:
-                pass  # it looks again when its turn comes
+                pass  # it is checked again before its request
         return queries
 
     async def _gather(
@@ -883,13 +881,13 @@ class AsyncClient:
         queries: list[_query.NodeQuery],
         work: Work[_query.NodeQuery, NodeSessions],
     ) -> QueryResult:
-        """Do the same for all nodes side by side: one that is slow or dead must not stop others."""
+        """Query all nodes concurrently. A slow or dead node must not stop the others."""
 
         async def attempt(query: _query.NodeQuery) -> NodeSessions:
             try:
                 return await work(query)
             except REFUSALS:
-                raise  # no node would do better
+                raise  # every node would fail the same way
             except DcsSessionsError as error:
                 return NodeSessions(query.node_id, query.node, None, [], error)
 

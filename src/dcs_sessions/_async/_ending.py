@@ -1,6 +1,6 @@
-"""How sessions are ended: node by node, batch by batch, each right after a look.
+"""Ending of sessions: node by node, batch by batch, each right after a query.
 
-Edited in `_async/_ending.py`; `_sync/_ending.py` is made of it by `make generate`.
+Edited in `_async/_ending.py`; `_sync/_ending.py` is made from it by `make generate`.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from dcs_sessions._results import NodeSessions, QueryResult
     from dcs_sessions_api.models import Session
 
-    # A session, and the list that it was chosen from.
+    # A session, and the list it was chosen from.
     _Choice = tuple[NodeSessions, Session]
 
-# Addresses in one request, to begin with. No source says how many the service takes.
+# Initial number of addresses of one request. No source names the maximum.
 _BATCH: Final = 1000
 _NOT_YET: Final = "stopped before its turn"
 
@@ -39,12 +39,12 @@ class AsyncEnding:
     """One call of `end_sessions`.
 
     Args:
-        sender: What sends the requests.
+        sender: Sender of the requests.
         instance_id: ID of the instance.
-        chosen: The sessions to end, node by node.
-        fits: Whether a session is still meant, or None for any that is the same.
-        tell: Called with what becomes of each session.
-        limits: The time that all of it has.
+        chosen: The sessions to end, by node.
+        fits: Returns whether a session still matches; None for any that is the same.
+        tell: Called with each outcome.
+        limits: Deadline of the whole operation.
     """
 
     def __init__(
@@ -59,7 +59,8 @@ class AsyncEnding:
         self._sender = sender
         self._options = sender.options
         self._raw = AsyncRawClient(sender)
-        # A request that ends sessions is never sent twice: by then, addresses may be others'.
+        # A request that ends sessions is never sent twice: other clients may have the addresses
+        # then.
         once = attrs.evolve(sender.options, retry=Retry(attempts=1))
         self._once = AsyncRawClient(sender.with_options(once))
         self._instance_id = instance_id
@@ -68,8 +69,8 @@ class AsyncEnding:
         self._tell = tell
         self._limits = limits
         self._is_stopped = False
-        # The sync client has a thread for each node. Between "not stopped" and "being sent", and
-        # between two outcomes that are told, no other thread may come.
+        # The sync client has a thread for each node. It guards the step from "not stopped" to
+        # "being sent", and the reporting of outcomes.
         self._lock = threading.Lock()
         self._outcomes = {
             id(session): Outcome(node.node_id, session, "stopped", _NOT_YET, missed=True)
@@ -77,7 +78,7 @@ class AsyncEnding:
         }
 
     async def run(self) -> list[Outcome]:
-        """End the sessions, and return what became of each."""
+        """End the sessions, and return the outcome of each."""
         by_node: dict[str, list[_Choice]] = {}
         for choice in self._choices:
             by_node.setdefault(choice[0].node_id, []).append(choice)
@@ -99,7 +100,7 @@ class AsyncEnding:
         return [self._outcomes[id(session)] for _, session in self._choices]
 
     async def _is_let_in(self, node_id: str) -> bool:
-        """Ask one node before all are asked: credentials that are refused are refused once.
+        """Query one node before all others, so that wrong credentials are refused once.
 
         Five failures lock a key.
         """
@@ -111,7 +112,7 @@ class AsyncEnding:
             self._settle(self._choices, "stopped", str(error), error)
             return False
         except DcsSessionsError:
-            pass  # its turn comes
+            pass  # it is queried later
         return True
 
     async def _end_on(self, choices: list[_Choice]) -> None:
@@ -153,17 +154,17 @@ class AsyncEnding:
                 failures = 0
 
     async def _look(self, node_id: str) -> NodeSessions:
-        """Query a node now."""
+        """Query a node."""
         found = await self._query(node_id).collect(lambda: self._ahead)
         if found.error is not None:
-            raise found.error  # who else has an address may be in what is missing
+            raise found.error  # the missing part may have another session with the address
         return found
 
     def _query(self, node_id: str) -> NodeQuery:
         return NodeQuery(self._raw, self._instance_id, node_id, self._limits, joins=False)
 
     def _spare(self, choices: Iterable[_Choice], look: NodeSessions) -> list[_Choice]:
-        """Return those that may be ended, and settle the others."""
+        """Return the sessions that may be ended, and report the others."""
         found = _ending.by_address(look.sessions)
         rest: list[_Choice] = []
         for chosen, session in choices:
@@ -176,9 +177,9 @@ class AsyncEnding:
         return rest
 
     def _is_begun(self, batch: Iterable[_Choice]) -> bool:
-        """Note that a request is being sent; return False if none must be sent any more."""
+        """Note that a request is sent; return False if sending has been stopped."""
         sent = [
-            Outcome(chosen.node_id, session, "unknown", "no answer", missed=True)
+            Outcome(chosen.node_id, session, "unknown", "no response", missed=True)
             for chosen, session in batch
         ]
         with self._lock:
@@ -194,19 +195,19 @@ class AsyncEnding:
         )
 
     def _pause(self, error: DcsSessionsError, failures: int) -> float | None:
-        """Return the seconds to wait before another look, or None to give up."""
+        """Return the seconds to wait before the next query, or None to give up."""
         pause = _ending.seconds_until_next_look(self._options.retry, error, failures)
         return pause if pause is not None and pause < self._limits.deadline.remaining() else None
 
     def _give_up(self, batch: Iterable[_Choice], error: DcsSessionsError) -> None:
-        """Note what the last request came to: the next one of this node would do no better."""
+        """Report the result of the last request, which stops the node."""
         if isinstance(error, REFUSALS):
-            self._stop()  # nor would that of another node, and five failures lock a key
+            self._stop()  # it also stops the other nodes, since five failures lock a key
         result: Result = "refused" if _ending.is_refusal(error) else "unknown"
         self._settle(batch, result, str(error), error)
 
     def _stop(self) -> None:
-        """Let nothing more be sent."""
+        """Stop sending."""
         with self._lock:
             self._is_stopped = True
 

@@ -1,4 +1,4 @@
-"""The operations of the contract, each returning the whole answer.
+"""The operations of the contract, each returning the whole response.
 
 Edited in `_async/_raw.py`; `_sync/_raw.py` is made from it by `make generate`.
 """
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class AsyncRawClient:
     """The operations, each returning status, headers, request ID and body as well.
 
-    It is the `raw` of a client. Names, arguments and errors are those of the client's methods.
+    It is the `raw` attribute of a client. Names, arguments and errors are those of its methods.
     """
 
     _sender: AsyncSender = attrs.field(repr=False)

@@ -53,8 +53,11 @@ _KINDS: tuple[tuple[type[BaseException], int, str], ...] = (
         "Try again. If it persists, contact the vendor with the job ID.",
     ),
 )
-# The advice of the library names its methods. These are the same things on the command line.
+# Error code, or advice that names an argument -> advice that names options and commands.
 _ADVICE = {
+    _errors.ALLOW_HTTP: "Use https, or set --allow-http.",
+    _errors.SET_PROJECT_ID: "Set --project-id.",
+    _errors.USE_AUTH: "Set the credentials in the environment: dcs-sessions check",
     "APIGW.0101": "The gateway knows no such API: check --region and --endpoint.",
     "DCS.1003": "No token was sent: set DCS_SESSIONS_TOKEN, or use --ask-token.",
     "DCS.3053": "Check the node ID: dcs-sessions nodes INSTANCE",
@@ -64,13 +67,6 @@ _ADVICE = {
 
 _ABOVE = "Correct what is missing or wrong above, and run it again."
 
-# What the library calls otherwise than the command line does.
-_NAMES = {
-    "say allow_http=True": "say --allow-http",
-    "pass project_id=": "give --project-id",
-    "must not hold a user or a password: use auth=": "must not hold a user or a password",
-}
-
 
 def exit_code(error: BaseException) -> int:
     """Return the exit code of an error."""
@@ -79,11 +75,7 @@ def exit_code(error: BaseException) -> int:
 
 def what_happened(error: BaseException) -> str:
     """Return what happened in one line, without advice."""
-    text = str(error)
-    if isinstance(error, _errors.ApiError) and error.advice is not None:
-        text = text.replace(f" ({error.advice})", "")
-    for theirs, ours in _NAMES.items():
-        text = text.replace(theirs, ours)
+    text = error.reason if isinstance(error, DcsSessionsError) else str(error)
     return text or type(error).__name__
 
 
@@ -95,12 +87,12 @@ def what_to_do(error: BaseException) -> str:
             return f"Ask for the permission {permission[0]}."
     if isinstance(error, _errors.ApiConnectionError):
         return _about_network(str(error)) or _of_kind(error)
-    if isinstance(error, _errors.ApiError):
-        advice = _ADVICE.get(error.error_code or "") or error.advice
-        if advice is not None:
-            advice = advice[0].upper() + advice[1:]
-            return advice if advice.endswith(".") or "dcs-sessions" in advice else f"{advice}."
-    return _of_kind(error)
+    if not isinstance(error, DcsSessionsError) or error.advice is None:
+        return _of_kind(error)
+    code = error.error_code if isinstance(error, _errors.ApiError) else None
+    advice = _ADVICE.get(code or error.advice, error.advice)
+    advice = advice[0].upper() + advice[1:]
+    return advice if advice.endswith(".") or "dcs-sessions" in advice else f"{advice}."
 
 
 def _about_network(text: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
 import json
 import re
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import attrs
 import click
 
 from dcs_sessions._cli._console import debug_option
@@ -266,7 +266,7 @@ def _credentials(path: Path | None) -> Credentials:
     except (OSError, ValueError) as error:
         # The error's own text could quote the file.
         raise click.BadParameter(f"{path}: {type(error).__name__}", param_hint=hint) from None
-    known = {field.name for field in dataclasses.fields(Credentials)}
+    known = {field.name for field in attrs.fields(Credentials)}
     if not isinstance(values, dict) or not known.issuperset(cast("dict[str, Any]", values)):
         raise click.BadParameter(
             f"{path}: an object with no other names than {', '.join(sorted(known))} is needed",

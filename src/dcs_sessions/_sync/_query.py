@@ -1,5 +1,5 @@
 # Made from _async/_query.py by `make generate`: do not edit.
-"""How a node is queried: list time, scan, wait, read.
+"""Queries of nodes: list time, scan, wait, read.
 
 Edited in `_async/_query.py`; `_sync/_query.py` is made from it by `make generate`.
 """
@@ -42,19 +42,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PAGE_SIZE: Final = 1000
-# Seconds between two looks at a job that has taken a while.
+# Seconds between two polls of a job that takes long.
 POLL_SECONDS: Final = 2.0
 # "A job is still running": another query of the same node.
 _BUSY: Final = "DCS.4957"
-# No node holds as many. A service that counts more would have us read for ever.
+# No node has as many. A larger count would make the client read forever.
 _MOST_SESSIONS: Final = 10_000_000
-# How often a list is read from the start, because somebody has queried the node again.
+# Maximum number of times a list is read again because the node was queried meanwhile.
 _READS: Final = 5
 _END: Final = object()
 
 
 def pauses(longest: float) -> Iterator[float]:
-    """Yield the seconds between looks at a job: short at first, because most jobs end soon."""
+    """Yield the seconds between polls of a job, short at first, since most jobs end soon."""
     pause = 0.05
     while True:
         yield min(pause, longest)
@@ -67,12 +67,12 @@ def _one() -> int:
 
 @attrs.frozen
 class Limits:
-    """The time that several calls have together.
+    """Deadline and options that several calls share.
 
     Attributes:
-        deadline: When all of them must be over.
-        call: Seconds that one call may take, retries included.
-        headers: Further headers of every request.
+        deadline: Deadline of all calls.
+        call: Timeout of one call in seconds, retries included.
+        headers: Additional headers of every request.
     """
 
     deadline: Deadline
@@ -83,16 +83,17 @@ class Limits:
         """Return the options of the next call.
 
         Raises:
-            ApiTimeoutError: No time is left.
+            ApiTimeoutError: The deadline has passed.
         """
         left = self.deadline.remaining()
         if left <= 0:
-            msg = f"no time left of {self.deadline.seconds:g} s"
-            raise ApiTimeoutError(msg, may_have_arrived=False)
+            raise ApiTimeoutError(
+                f"no time left of {self.deadline.seconds:g} s", may_have_arrived=False
+            )
         return {"timeout": min(left, self.call), "headers": self.headers}
 
     def pause(self, seconds: float) -> None:
-        """Wait, but not for longer than there is time."""
+        """Wait, until the deadline at the latest."""
         sleep(min(seconds, self.deadline.remaining()))
 
 
@@ -117,7 +118,7 @@ def wait_for_job(
         if job.status == "SUCCESS":
             return job
         limits.pause(pause)
-    raise AssertionError  # the pauses have no end
+    raise AssertionError  # the pauses are infinite
 
 
 @attrs.define(eq=False)
@@ -128,13 +129,13 @@ class NodeQuery:
         raw: Client to call with.
         instance_id: ID of the instance.
         node_id: ID of the node.
-        limits: The time that it has.
+        limits: Deadline and options.
         node: Description of the node, or None.
-        fresh: Whether a list that was saved before is not good enough.
-        page_size: How many sessions to read with one call.
+        fresh: Whether to ignore a list that was saved before.
+        page_size: Number of sessions of one call.
         chosen: Filter and order of the list.
-        joins: Whether the list that a query of somebody else brings is good enough. It may be of a
-            moment before this query was wanted.
+        joins: Whether the list of another caller's query is good enough. It may be older than this
+            query.
         time: Time of the list, once its first page has been read.
     """
 
@@ -153,7 +154,7 @@ class NodeQuery:
     _looked: bool = False
 
     def collect(self, ahead: Callable[[], int]) -> NodeSessions:
-        """Query the node, and read its list into memory, up to `ahead` pages at a time."""
+        """Query the node, and return its list, read up to `ahead` pages at a time."""
         self.refresh()
         for attempt in range(_READS):
             pages: dict[int, list[Session]] = {}
@@ -175,10 +176,10 @@ class NodeQuery:
         raise AssertionError  # the last attempt returns or raises
 
     def stream(self, *, eager: bool) -> Generator[NodeSessions, None]:
-        """Query the node, and yield its list page by page, then why the rest could not be read.
+        """Query the node, and yield its list page by page, then the error of the rest, if any.
 
         Args:
-            eager: Whether to read the next page before it is asked for.
+            eager: Whether to read the next page before it is requested.
         """
         try:
             self.refresh()
@@ -188,15 +189,15 @@ class NodeQuery:
                         self.node_id, self.node, self.time, sessions, asked_at=self._asked_at
                     )
         except REFUSALS:
-            raise  # no node would do better
+            raise  # every node would fail the same way
         except DcsSessionsError as error:
             yield NodeSessions(self.node_id, self.node, None, [], error)
 
     def refresh(self) -> None:
-        """Have the service make the list, and wait until it is there.
+        """Make the service create the list, and wait for it.
 
-        Where nothing is slow, that takes three calls: list time, scan and job. Reading takes one
-        more for each page.
+        Without delays, it takes three calls: list time, scan and job. Reading takes one more for
+        each page.
         """
         self.look()
         job_id = self._scan()
@@ -207,7 +208,7 @@ class NodeQuery:
                     try:
                         wait_for_job(self.raw, job_id, self.limits)
                     except (NotFoundError, BadRequestError):
-                        job_is_shown = False  # no source says that the jobs of scans are
+                        job_is_shown = False  # no source states that scan jobs are shown
                     else:
                         return
                 else:
@@ -219,7 +220,7 @@ class NodeQuery:
                     self.time = listed
                     return
                 if job_id is None:
-                    # The other query is still running, or it has failed.
+                    # The other query is still running, or has failed.
                     job_id = self._scan()
         except ApiTimeoutError as error:
             if self.limits.deadline.remaining() > 0:
@@ -227,20 +228,20 @@ class NodeQuery:
             raise WaitTimeoutError(job_id, self.limits.deadline.seconds) from error
 
     def look(self) -> None:
-        """Note the time of the saved list. Where no job is shown, only a change tells a new one."""
+        """Note the time of the saved list, whose change proves a new list if jobs are not shown."""
         if not self._looked:
             self._before = self._list_time()
             self._looked = True
 
     def read_time(self) -> NodeSessions:
-        """Query the node, and leave the list with the service."""
+        """Query the node, and do not read the list."""
         self.refresh()
         if self.time is None:
             self.time = (self._page(0, 1)).time
         return NodeSessions(self.node_id, self.node, self.time, [])
 
     def _scan(self) -> str | None:
-        """Start the scan and return its job; None while another query of the node is running."""
+        """Start the scan, and return its job, or None if another query of the node is running."""
         try:
             started = self.raw.scan_sessions(
                 self.instance_id, self.node_id, clean_cache=self.fresh, **self.limits.options()
@@ -252,7 +253,7 @@ class NodeQuery:
         return started.parsed.job_id
 
     def _list_time(self) -> str | None:
-        """Return the time of the saved list, or None if there is none that can be read."""
+        """Return the time of the saved list, or None if there is no readable one."""
         try:
             with expecting(500):
                 return (self._page(0, 1)).time
@@ -274,35 +275,37 @@ class NodeQuery:
         """Read the saved list, and yield the offset of each page and its sessions.
 
         Args:
-            ahead: Returns how many pages to read side by side after the first; with 1, they come in
-                order.
-            eager: Whether to read the next pages before they are asked for. With one ahead, two are
-                in memory: one that has been yielded, and the next.
+            ahead: Returns the number of pages to read concurrently after the first; with 1, they
+                are in order.
+            eager: Whether to read the next pages before they are requested. With one ahead, two are
+                in memory: the one that was yielded, and the next.
 
         Raises:
-            SessionListChangedError: Somebody has queried the node again.
-            SessionListError: The pages contradict each other, or some sessions are missing.
+            SessionListChangedError: The node was queried again.
+            SessionListError: The pages are inconsistent, or sessions are missing.
         """
         name = f"the list of node {self.node_id}"
         first = self._page(0, self.page_size)
         self.time, count, size = first.time, first.count, len(first.clients)
         if not 0 <= count <= _MOST_SESSIONS:
-            msg = f"{name} cannot have {count} sessions"
-            raise SessionListError(msg)
+            raise SessionListError(f"{name} cannot have {count} sessions")
         received = 0
 
         def check(page: SessionPage, offset: int) -> list[Session]:
             nonlocal received
             found = len(page.clients)
             if page.time != self.time:
-                msg = f"{name} is now of {page.time}, no longer of {self.time}"
-                raise SessionListChangedError(msg)
+                raise SessionListChangedError(
+                    f"{name} is now of {page.time}, no longer of {self.time}"
+                )
             if page.count != count:
-                msg = f"{name} has {page.count} sessions now, {count} before"
-                raise SessionListChangedError(msg)
+                raise SessionListChangedError(
+                    f"{name} has {page.count} sessions now, {count} before"
+                )
             if found > self.page_size or offset + found > count:
-                msg = f"{name} has more sessions than the {count} that the service counts"
-                raise SessionListError(msg)
+                raise SessionListError(
+                    f"{name} has more sessions than the {count} that the service counts"
+                )
             received += found
             return page.clients
 
@@ -321,14 +324,15 @@ class NodeQuery:
                     rest.start()
                 yield offset, sessions
                 if not sessions:
-                    break  # there will be no more
+                    break  # there are no more
         if received < count:
-            msg = f"{name} has {received} of the {count} sessions that the service counts"
-            raise SessionListError(msg)
+            raise SessionListError(
+                f"{name} has {received} of the {count} sessions that the service counts"
+            )
 
 
 def merged(streams: Iterable[Generator[T, None]], concurrency: int) -> Generator[T, None]:
-    """Iterate over several generators side by side, and yield what each yields as it comes."""
+    """Iterate over several generators concurrently, and yield their values as they arrive."""
     everything = list(streams)
     waiting = _Waiting(everything)
     try:
@@ -340,7 +344,7 @@ def merged(streams: Iterable[Generator[T, None]], concurrency: int) -> Generator
                     yield cast("T", item)
     finally:
         for stream in everything:
-            with suppress(ValueError):  # a thread that could not be interrupted is still in it
+            with suppress(ValueError):  # a thread that could not be interrupted still runs it
                 stream.close()
 
 
@@ -349,7 +353,7 @@ def _step(stream: Generator[T, None]) -> T | object:
 
 
 class _Waiting(deque[T], Generic[T]):
-    """An iterator over what is in the queue at the moment; there may be more later."""
+    """An iterator over the current items of a queue; more may follow later."""
 
     def __iter__(self) -> Self:
         return self

@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 _log: Final = logging.getLogger("dcs_sessions")
 
-# Seconds for which credentials that were accepted are taken to be so still.
+# Seconds for which accepted credentials are assumed to be still valid.
 _ACCEPTED_SECONDS: Final = 60.0
 
 
@@ -58,9 +58,9 @@ def _user_agent() -> str:
 
 @attrs.define(eq=False)
 class _Accepted:
-    """Which credentials the service has accepted last, and when.
+    """The credentials that the service accepted last, and the time.
 
-    It keeps none of them alive: a program may make a copy of a client for each of its users.
+    It does not keep them alive: a program may create a copy of a client for each of its users.
     """
 
     auth: Callable[[], Auth | None] = lambda: None
@@ -75,7 +75,7 @@ class Sender:
         options: Configuration of the client.
         transport: Sends one request. Copies of a client share it.
         projects: Project IDs that were looked up, by region. Copies share them.
-        pace: How fast calls may follow each other. Copies share it.
+        pace: Rate of calls. Copies share it.
         accepted: The credentials that the service accepted last. Copies share it.
     """
 
@@ -94,10 +94,10 @@ class Sender:
         return attrs.evolve(self, options=options)
 
     def is_accepted(self) -> bool:
-        """Return whether the service has accepted the credentials just now.
+        """Return whether the service has accepted the credentials recently.
 
-        If not, one call has to be answered before many are made at a time: credentials that are
-        refused are refused once then. Five failures lock a key.
+        If not, one call must succeed before many are made at a time, so that wrong credentials are
+        refused once. Five failures lock a key.
         """
         recent = time.monotonic() - self.accepted.at < _ACCEPTED_SECONDS
         return recent and self.accepted.auth() is self.options.auth
@@ -110,28 +110,26 @@ class Sender:
         headers: Mapping[str, str] | None = None,
         **more: object,
     ) -> Response[T]:
-        """Send the call of one operation, again if that may help, and read the answer.
+        """Send the call of one operation, with retries, and return its result.
 
         Args:
             build: Function of `_operations` that builds the call.
             *arguments: Its arguments after the project ID.
-            timeout: Seconds that the call may take, retries included; by default those of the
-                options.
+            timeout: Timeout of the call in seconds, retries included; default: that of the options.
             headers: Headers in addition to those of the options.
             **more: Its keyword arguments.
         """
         project_id = self.options.project_id
         if project_id is None:
-            build("unknown", *arguments, **more)  # nothing is sent if an argument is wrong
+            build("unknown", *arguments, **more)  # nothing is sent if an argument is invalid
             project_id = self._find_project()
         return self._call(build(project_id, *arguments, **more), timeout, headers)
 
     def _find_project(self) -> str:
-        """Look the project ID up, the first time."""
+        """Return the project ID, looked up at the first time."""
         region = self.options.region
         if region is None:
-            msg = "give project_id=, or region= to look it up"
-            raise ConfigurationError(msg)
+            raise ConfigurationError("pass project_id=, or region= to look it up")
         found = self.projects.get(region)
         if found is None:
             found = self._project_of_credentials()
@@ -142,7 +140,7 @@ class Sender:
         return found
 
     def _project_of_credentials(self) -> str | None:
-        """Ask the credentials which project they are for."""
+        """Return the project ID of the credentials."""
         options = self.options
         deadline = Deadline(options.timeout)
         steps = options.auth.find_project(options.scope)
@@ -164,7 +162,8 @@ class Sender:
         attempt = 1
         requests = itertools.count()
         while True:
-            # A call that ends sessions is sent at once: it names what was seen just now.
+            # A call that ends sessions is sent at once, since it has addresses that were just
+            # listed.
             wait = self.pace.turn() if call.repeatable else 0.0
             if 0 < wait < deadline.remaining():
                 sleep(wait)
@@ -197,7 +196,7 @@ class Sender:
         headers: Mapping[str, str],
         requests: Iterator[int],
     ) -> Reply:
-        """Send one request, and those that its authentication needs, and return the answer."""
+        """Send one request, and those that its authentication needs, and return the reply."""
         options = self.options
         request = Request(
             call.method,
@@ -232,10 +231,10 @@ class Sender:
                 news = None
         if isinstance(news, Reply):
             return news
-        raise news or AssertionError  # the authentication has nothing to say to it
+        raise news or AssertionError  # the authentication does not repeat it
 
     def _send(self, request: Request, deadline: Deadline) -> Reply | ApiConnectionError:
-        """Send one request, and return what came of it."""
+        """Send one request, and return its reply or error."""
         started = time.perf_counter()
         try:
             reply = self.transport.send(request, deadline)

@@ -1,1 +1,1 @@
-"""How requests get to the service. Only this folder imports HTTP libraries."""
+"""Transports of requests. Only this directory imports HTTP libraries."""

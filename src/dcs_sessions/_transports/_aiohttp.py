@@ -1,7 +1,7 @@
-"""Carries requests for the async client, over aiohttp.
+"""Transport of the async client, over aiohttp.
 
-Not over httpx, whose async pool slows down with every request in flight: `make bench` has the
-figures.
+It does not use httpx, whose async pool slows down with each simultaneous request: `make bench` has
+the figures.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ if TYPE_CHECKING:
     from dcs_sessions._transports._exchange import TransportConfig
     from dcs_sessions._wire import Request
 
-# Whether the present request has got a connection, and so may have arrived.
+# Whether the current request has a connection, and so may have arrived.
 _connected: Final = contextvars.ContextVar("connected", default=False)
 
-# aiohttp writes bytes in one go, and warns that more of them keep the event loop waiting.
+# aiohttp writes bytes at once, and warns if more of them block the event loop.
 _PIECE_BYTES = 2**20
 
-# Sessions that a child process has inherited. Python must not destroy them there: they would say
-# goodbye on connections that the parent uses.
+# Sessions inherited by a child process. Python must not destroy them there: they would close TLS
+# connections that the parent uses.
 _INHERITED: Final[list[_Pool]] = []
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Opens connections, and does not use one again that something has arrived on.
+    """Opens connections, and does not reuse one with unread bytes.
 
-    Bytes that follow an answer belong to no request. The next one would take them for its answer.
+    Bytes after a response belong to no request. The next request would read them as its response.
     """
 
     async def connect(
@@ -57,7 +57,7 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: Any,  # noqa: ASYNC109 - as the base class has it
     ) -> Connection:
-        """Return a connection that nothing has arrived on since its last answer."""
+        """Return a connection without bytes after its last response."""
         while True:
             connection = await super().connect(req, traces, timeout)
             if connection.protocol is None or not connection.protocol.should_close:
@@ -92,11 +92,11 @@ class _Pool:
         return made
 
     def session(self, *, alone: bool) -> aiohttp.ClientSession:
-        """Return what to send with; if alone, it opens a connection for each request."""
+        """Return the session to send with; if alone, it opens a connection for each request."""
         return self._sessions[alone]
 
     def leave(self) -> None:
-        """Leave the connections to the parent process, without a word to the server."""
+        """Leave the connections to the parent process, without sending anything."""
         _INHERITED.append(self)
         with socket.socket() as unconnected:
             for inherited in self._sockets:
@@ -104,13 +104,13 @@ class _Pool:
                     os.dup2(unconnected.fileno(), inherited.fileno())
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         for session in self._sessions.values():
             await session.close()
 
 
 class AsyncConnections:
-    """A pool of connections, safe to share between the tasks of one event loop."""
+    """A pool of connections that the tasks of one event loop can share."""
 
     def __init__(self, config: TransportConfig) -> None:
         self.config = config
@@ -120,7 +120,7 @@ class AsyncConnections:
         self._proxies = Proxies(config.proxy)
 
     def _open(self) -> _Pool:
-        """Return the pool, which has to be made inside the event loop that it serves."""
+        """Return the pool, which must be created inside its event loop."""
         if self._closed:
             raise _exchange.closed()
         pool = self._pool
@@ -130,22 +130,23 @@ class AsyncConnections:
         if pool is None:
             pool = self._pool = _Pool(self.config)
         elif pool.loop is not asyncio.get_running_loop():
-            msg = "this AsyncClient belongs to another event loop: make one for each loop"
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "this AsyncClient belongs to another event loop: create one for each loop"
+            )
         return pool
 
     def _trust(self, request: Request) -> ssl.SSLContext | bool:
-        """Return what to trust, which takes a while to load and is not needed for plain HTTP."""
+        """Return the TLS context, which is slow to load and not needed for plain HTTP."""
         if self._ssl is None and request.origin.startswith("https:"):
             self._ssl = trust(self.config.verify)
         return self._ssl or True
 
     async def send(self, request: Request, deadline: Deadline) -> Reply:
-        """Send a request and read the answer to its end.
+        """Send a request and read the whole response.
 
         Raises:
             ApiConnectionError: The service could not be reached, or the connection broke.
-            ApiTimeoutError: The answer did not come in time.
+            ApiTimeoutError: The response did not arrive in time.
         """
         left = deadline.require(request)
         timeout = aiohttp.ClientTimeout(
@@ -165,7 +166,7 @@ class AsyncConnections:
                     headers=request.headers,
                     data=io.BytesIO(body) if len(body) > _PIECE_BYTES else body or None,
                     allow_redirects=False,
-                    # aiohttp would ask the environment for each request, and on another thread.
+                    # aiohttp would read the environment for each request, on another thread.
                     proxy=self._proxies.of(request),
                     ssl=self._trust(request),
                     timeout=timeout,
@@ -191,7 +192,7 @@ class AsyncConnections:
         return Reply(response.status, headers, decoded)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         self._closed = True
         if self._pool is not None:
             await self._pool.close()

@@ -1,4 +1,4 @@
-"""Which proxy the environment names, for both clients. `.netrc` is never read."""
+"""Proxies of the environment, for both clients. `.netrc` is never read."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Proxies:
-    """Which proxy each request goes through. The environment is asked once for each origin.
+    """Selects the proxy of each request. The environment is read once for each origin.
 
     Args:
-        configured: The proxy for all requests; None to ask the environment.
+        configured: Proxy of all requests; None to use the environment.
     """
 
     def __init__(self, configured: str | None) -> None:
@@ -25,7 +25,7 @@ class Proxies:
         self._found: dict[str, str | None] = {}
 
     def of(self, request: Request) -> str | None:
-        """Return the proxy for a request, or None to connect directly."""
+        """Return the proxy of a request, or None to connect directly."""
         if request.direct:
             return None
         if self._configured is not None:
@@ -38,19 +38,18 @@ class Proxies:
 
 @without_frames
 def proxy_for(origin: str) -> str | None:
-    """Return the proxy that the environment names for an origin, or None to connect directly.
+    """Return the proxy of an origin from the environment, or None to connect directly.
 
-    `HTTPS_PROXY` or `HTTP_PROXY` comes first, then `ALL_PROXY`; `NO_PROXY` exempts hosts. Lower
-    case counts before upper case. Where none of them is set, macOS and Windows have settings of
-    their own.
+    `HTTPS_PROXY` or `HTTP_PROXY` precedes `ALL_PROXY`; `NO_PROXY` exempts hosts. Lower case
+    precedes upper case. If none of them is set, the system settings of macOS and Windows apply.
 
     Raises:
-        ConfigurationError: It is no proxy that can be used. The message names the variable.
+        ConfigurationError: The proxy is invalid or not supported. The message names the variable.
     """
-    import urllib.request  # it takes a while, and not every client sends something
+    import urllib.request  # slow to import, and not every client sends requests
 
     scheme, _, host = origin.partition("://")
-    # With the names in lower case, and without HTTP_PROXY under CGI, where anybody could set it.
+    # With names in lower case, and without HTTP_PROXY under CGI, where clients could set it.
     proxies = urllib.request.getproxies()
     key = scheme if scheme in proxies else "all"
     proxy = proxies.get(key)
@@ -59,39 +58,39 @@ def proxy_for(origin: str) -> str | None:
     if not os.environ.get("no_proxy", os.environ.get("NO_PROXY")) and (
         urllib.request.proxy_bypass(host)
     ):
-        return None  # by the settings of the system
+        return None  # from the system settings
     lower = f"{key}_proxy"
     return checked_proxy(lower if lower in os.environ else lower.upper(), proxy)
 
 
 def checked_proxy(name: str, proxy: str) -> str:
-    """Return the address of a proxy, if it can be used.
+    """Return the URL of a proxy, if it is supported.
 
     Raises:
-        ConfigurationError: It cannot. The address is not quoted, for it may hold a password.
+        ConfigurationError: It is invalid or not supported. The URL is not quoted, since it may have
+            a password.
     """
     address = proxy if "://" in proxy else f"http://{proxy}"
     try:
         parts = urllib.parse.urlsplit(address)
         fits = bool(parts.hostname) and parts.port != 0 and address.isprintable()
     except ValueError:
-        msg = f"{name} must be an address such as http://proxy.example:3128"
-        raise ConfigurationError(msg) from None
+        raise ConfigurationError(
+            f"{name} must be a URL such as http://proxy.example:3128"
+        ) from None
     if parts.scheme not in {"http", "https"}:
         shown = parts.scheme if parts.scheme.isalnum() else "another"
-        msg = (
-            f"{name} names a proxy of the kind {shown}, which is not supported: "
+        raise ConfigurationError(
+            f"{name} names a {shown} proxy, which is not supported: "
             "use an HTTP proxy, or exempt the service in NO_PROXY"
         )
-        raise ConfigurationError(msg)
     if not fits or " " in address:
-        msg = f"{name} must be an address such as http://proxy.example:3128"
-        raise ConfigurationError(msg)
+        raise ConfigurationError(f"{name} must be a URL such as http://proxy.example:3128")
     return address
 
 
 def _is_exempt(origin: str) -> bool:
-    """Tell whether NO_PROXY names the host of an origin. Entries that make no sense name none."""
+    """Return whether NO_PROXY exempts the host of an origin. Invalid entries are ignored."""
     value = os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))
     parts = urllib.parse.urlsplit(origin)
     host = (parts.hostname or "").rstrip(".")
@@ -100,7 +99,7 @@ def _is_exempt(origin: str) -> bool:
 
 
 def _names(entry: str, host: str, port: int) -> bool:
-    """Tell whether one entry of NO_PROXY names a host."""
+    """Return whether one entry of NO_PROXY matches a host."""
     if entry == "*":
         return True
     try:
@@ -108,7 +107,7 @@ def _names(entry: str, host: str, port: int) -> bool:
     except ValueError:
         address = None
     try:
-        # An address or a network; IPv6 with brackets or without.
+        # An IP address or a network; IPv6 with or without brackets.
         network = ipaddress.ip_network(entry.strip("[]"), strict=False)
     except ValueError:
         pass

@@ -1,4 +1,4 @@
-"""What both transports share: settings, limits, decoding, and the errors they raise."""
+"""Shared by both transports: settings, limits, decoding and errors."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from dcs_sessions._wire import Request
 
-# A page of 1,000 sessions has 250 kB; nothing that the service sends comes near this.
+# A page of 1,000 sessions has 250 kB; no response of the service comes near this.
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
-# A broken network shows in these, long before a generous timeout of the call has passed.
+# Detects a broken network long before a long timeout of the call has passed.
 CONNECT_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 30.0
 
@@ -35,25 +35,23 @@ def _check_proxy(_: object, __: object, value: Any) -> None:
             parts = urllib.parse.urlsplit(given)
             fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     if not fits:
-        # It may hold a password.
-        msg = "proxy must be an address such as http://proxy.example:3128"
-        raise ConfigurationError(msg)
+        # It may have a password.
+        raise ConfigurationError("proxy must be a URL such as http://proxy.example:3128")
 
 
 def _check_max_connections(_: object, __: object, value: object) -> None:
     if type(value) is not int or value < 1:
-        msg = f"max_connections {value!r} has to be a whole number of at least 1"
-        raise ConfigurationError(msg)
+        raise ConfigurationError(f"max_connections {value!r} must be an integer of at least 1")
 
 
 @attrs.frozen
 class TransportConfig:
-    """How connections are made.
+    """Settings of connections.
 
     Attributes:
         verify: True, False, the path of CA certificates, or an SSL context.
-        proxy: Address of a proxy; without one, the environment decides.
-        max_connections: How many connections there may be at once.
+        proxy: URL of a proxy; default: from the environment.
+        max_connections: Maximum number of connections.
     """
 
     verify: bool | str | os.PathLike[str] | ssl.SSLContext = True
@@ -64,7 +62,7 @@ class TransportConfig:
 def checked_trust(
     verify: bool | str | os.PathLike[str] | ssl.SSLContext,
 ) -> bool | ssl.SSLContext:
-    """Return what to trust. Certificates are read at once if the caller names them."""
+    """Return the TLS settings. Certificates passed by the caller are read at once."""
     if isinstance(verify, bool):
         return verify
     from dcs_sessions._transports._tls import trust
@@ -73,7 +71,7 @@ def checked_trust(
 
 
 def decode_body(request: Request, encoding: str | None, raw: bytes) -> bytes:
-    """Undo the content encoding, within `MAX_BODY_BYTES`."""
+    """Decode the content encoding, up to `MAX_BODY_BYTES`."""
     if encoding is None or encoding.lower() == "identity" or not raw:
         return raw
     if encoding.lower() != "gzip":
@@ -91,23 +89,23 @@ def decode_body(request: Request, encoding: str | None, raw: bytes) -> bytes:
 
 
 def broken(request: Request, why: object, *, may_have_arrived: bool = True) -> ApiConnectionError:
-    """Make the error of a connection that broke, or could not be made."""
-    # What cannot be read is quoted, and may repeat what was sent.
+    """Return the error of a connection that broke, or could not be opened."""
+    # The reason quotes unreadable responses, which may repeat secrets.
     msg = f"{request.method} {request.url}: {request.mask(str(why))}"
     return ApiConnectionError(msg, may_have_arrived=may_have_arrived)
 
 
 def too_late(request: Request, seconds: float, *, may_have_arrived: bool = True) -> ApiTimeoutError:
-    """Make the error of an answer that did not come in time."""
-    msg = f"{request.method} {request.url}: no answer within {round(seconds, 2):g} s"
+    """Return the error of a response that did not arrive in time."""
+    msg = f"{request.method} {request.url}: no response within {round(seconds, 2):g} s"
     return ApiTimeoutError(msg, may_have_arrived=may_have_arrived)
 
 
 def closed() -> ConfigurationError:
-    """Make the error of a client that is used after it was closed."""
-    return ConfigurationError("this client is closed: make another one")
+    """Return the error of a client used after it was closed."""
+    return ConfigurationError("this client is closed: create another one")
 
 
 def too_large(request: Request) -> ApiConnectionError:
-    """Make the error of an answer that is larger than anything the service sends."""
-    return broken(request, f"the answer is larger than {MAX_BODY_BYTES} bytes")
+    """Return the error of a response that is too large."""
+    return broken(request, f"the response is larger than {MAX_BODY_BYTES} bytes")

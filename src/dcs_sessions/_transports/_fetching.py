@@ -1,4 +1,4 @@
-"""Fetches credentials on a thread of its own, for tasks and threads alike."""
+"""Fetches credentials on a thread of its own, for both clients."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def start(
     renewal: Renewal, config: TransportConfig, loop: asyncio.AbstractEventLoop | None
 ) -> None:
-    """Start a fetch. It always comes to an end, also where no thread can be started any more."""
+    """Start a fetch. It always finishes, also if no thread can be started."""
 
     def send(request: Request) -> Reply:
-        # It needs what is here, and the async client needs it only for this.
+        # It imports this module, and the async client needs it only here.
         from dcs_sessions._transports._h11 import SyncConnections
 
         try:
@@ -50,6 +50,6 @@ def start(
 
 
 def too_late(deadline: Deadline) -> ApiTimeoutError:
-    """Make the error of credentials that did not come in time."""
+    """Return the error of credentials that did not arrive in time."""
     msg = f"no credentials within {deadline.seconds:g} s"
     return ApiTimeoutError(msg, may_have_arrived=False)

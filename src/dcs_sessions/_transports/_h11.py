@@ -1,7 +1,7 @@
-"""Carries requests for the sync client: HTTP/1.1 by h11, over the connections of httpcore.
+"""Transport of the sync client: HTTP/1.1 by h11, over connections of httpcore.
 
-These two are what httpx is built on. Its own client starts a timeout anew with each byte that
-arrives, and takes bytes that follow an answer for the next one.
+httpx is built on both. Its own client restarts a timeout with each byte that arrives, and reads
+bytes after a response as the next one.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from dcs_sessions._transports._exchange import TransportConfig
     from dcs_sessions._wire import Request
 
-# A connection that has been idle for longer may have been dropped by a firewall on the way.
+# A firewall may have dropped a connection that was idle for longer.
 _IDLE_SECONDS: Final = 15.0
 _READ_BYTES: Final = 2**18
-# Each piece of a long body has a time limit of its own, within that of the call.
+# Each part of a long body has its own timeout, within that of the call.
 _WRITE_BYTES: Final = 2**16
 _HEAD_BYTES: Final = 100 * 1024
 _BACKEND: Final = httpcore.SyncBackend()
@@ -47,21 +47,21 @@ _BACKEND: Final = httpcore.SyncBackend()
 
 @attrs.define(eq=False)
 class _Limit:
-    """The time that one request may take, and whether it may have arrived."""
+    """Deadline of one request, and whether it may have arrived."""
 
     request: Request
     deadline: Deadline
     sent: bool = False
 
     def seconds(self, longest: float) -> float:
-        """Return the seconds that the next step may take."""
+        """Return the timeout of the next step in seconds."""
         left = self.deadline.remaining()
         if left <= 0:
             raise self.too_late()
         return min(left, longest)
 
     def too_late(self) -> ApiTimeoutError:
-        """Make the error of an answer that did not come in time."""
+        """Return the error of a response that did not arrive in time."""
         seconds = min(self.deadline.seconds, _exchange.SILENCE_SECONDS)
         return _exchange.too_late(self.request, seconds, may_have_arrived=self.sent)
 
@@ -71,7 +71,7 @@ class _Connection:
     """One connection to the service, or to a proxy in front of it.
 
     Attributes:
-        stream: What bytes are written to and read from.
+        stream: Network stream.
         via: Headers for a proxy that forwards plain HTTP; None without such a proxy.
     """
 
@@ -85,13 +85,13 @@ class _Connection:
     def exchange(
         self, request: h11.Request, body: bytes, limit: _Limit
     ) -> tuple[int, dict[str, str], bytes]:
-        """Send a request and read the answer to its end: status, headers and body."""
+        """Send a request and read the whole response: status, headers and body."""
         send = self._state.send
         outgoing = send(request) or b""
         if body:
             outgoing += send(h11.Data(data=body)) or b""
         outgoing += send(h11.EndOfMessage()) or b""
-        # A server may answer before it has read everything, and close: then the answer counts.
+        # A server may respond before it has read everything, and close: use its response.
         with contextlib.suppress(httpcore.WriteError):
             for start in range(0, len(outgoing), _WRITE_BYTES):
                 seconds = limit.seconds(_exchange.SILENCE_SECONDS)
@@ -99,8 +99,7 @@ class _Connection:
         while isinstance(event := self._next(limit), h11.InformationalResponse):
             pass
         if not isinstance(event, h11.Response):
-            msg = "no answer to this request"
-            raise h11.RemoteProtocolError(msg)
+            raise h11.RemoteProtocolError("no response to this request")
         headers = {name.decode("ascii"): value.decode("latin-1") for name, value in event.headers}
         chunks: list[bytes] = []
         size = 0
@@ -115,16 +114,15 @@ class _Connection:
         while (event := self._state.next_event()) is h11.NEED_DATA:
             data = self.stream.read(_READ_BYTES, limit.seconds(_exchange.SILENCE_SECONDS))
             if not data and self._state.their_state is h11.SEND_RESPONSE:
-                msg = "the server closed the connection instead of answering"
-                raise h11.RemoteProtocolError(msg)
+                raise h11.RemoteProtocolError("the server closed the connection without a response")
             self._state.receive_data(data)
         return event  # type: ignore[return-value]  # it is not NEED_DATA
 
     def is_reusable(self) -> bool:
-        """Return whether another request can be sent, once an exchange is over.
+        """Return whether the connection can be reused after an exchange.
 
-        Bytes that follow an answer belong to no request. The next request would take them for its
-        own answer.
+        Bytes after a response belong to no request. The next request would read them as its
+        response.
         """
         if self._state.trailing_data[0]:
             return False
@@ -136,23 +134,23 @@ class _Connection:
         return True
 
     def is_fresh(self) -> bool:
-        """Return whether the connection can still be used: it is open, and nothing has arrived."""
+        """Return whether the connection is open, without unread bytes."""
         idle = time.monotonic() - self._idle_since
         return idle < _IDLE_SECONDS and not self.stream.get_extra_info("is_readable")
 
     def interrupt(self) -> None:
-        """Make a read or a write in another thread end at once."""
+        """Stop a read or a write in another thread."""
         with contextlib.suppress(OSError):
-            # That of an SSLSocket would change its state as well, under the other thread.
+            # SSLSocket.shutdown() would also change its state, which the other thread uses.
             socket.socket.shutdown(self.stream.get_extra_info("socket"), socket.SHUT_RDWR)
 
 
-# Those of this process, to be told of a fork before any thread of the child can use them.
+# Pools of this process, which a fork must reset before a thread of the child can use them.
 _TRANSPORTS: Final[weakref.WeakSet[SyncConnections]] = weakref.WeakSet()
 
 
 class SyncConnections:
-    """A pool of connections, safe to share between threads, and to use on both sides of a fork."""
+    """A pool of connections that threads can share, usable on both sides of a fork."""
 
     def __init__(self, config: TransportConfig) -> None:
         self.config = config
@@ -168,11 +166,11 @@ class SyncConnections:
         self._idle: dict[tuple[str, str | None], list[_Connection]] = {}
 
     def send(self, request: Request, deadline: Deadline) -> Reply:
-        """Send a request and read the answer to its end.
+        """Send a request and read the whole response.
 
         Raises:
             ApiConnectionError: The service could not be reached, or the connection broke.
-            ApiTimeoutError: The answer did not come in time.
+            ApiTimeoutError: The response did not arrive in time.
         """
         if self._closed:
             raise _exchange.closed()
@@ -228,9 +226,9 @@ class SyncConnections:
 
     @staticmethod
     def _take(pool: list[_Connection]) -> _Connection | None:
-        """Take the connection that was used last, so that those not needed grow old."""
+        """Return the connection that was used last, so that others can expire."""
         while pool:
-            with contextlib.suppress(IndexError):  # another thread may have been faster
+            with contextlib.suppress(IndexError):  # another thread may have taken it
                 connection = pool.pop()
                 if connection.is_fresh():
                     return connection
@@ -241,7 +239,7 @@ class SyncConnections:
         server = urllib.parse.urlsplit(request.origin)
         secure = server.scheme == "https"
         if self._ssl is None and (secure or (proxy or "").startswith("https:")):
-            # Loading certificates takes a while, and plain HTTP does without.
+            # Loading certificates is slow, and not needed for plain HTTP.
             self._ssl = trust(self.config.verify)
         if proxy is None:
             stream = _dial(server, limit)
@@ -262,8 +260,7 @@ class SyncConnections:
             )
             status, _, _ = _Connection(stream).exchange(connect, b"", limit)
             if not 200 <= status <= 299:
-                msg = f"the proxy answered {status}"
-                raise httpcore.ProxyError(msg)
+                raise httpcore.ProxyError(f"the proxy responded with {status}")
         except BaseException:
             stream.close()
             raise
@@ -276,7 +273,7 @@ class SyncConnections:
         return stream.start_tls(self._ssl, to.hostname, limit.seconds(_exchange.CONNECT_SECONDS))
 
     def after_fork(self) -> None:
-        """Leave the connections to the parent process, without a word to the server."""
+        """Leave the connections to the parent process, without sending anything."""
         inherited = self._idle
         self._start()
         for pool in inherited.values():
@@ -284,7 +281,7 @@ class SyncConnections:
                 connection.stream.close()
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         with self._lock:
             self._closed = True
             idle = [connection for pool in self._idle.values() for connection in pool]
@@ -308,7 +305,7 @@ def _dial(to: urllib.parse.SplitResult, limit: _Limit) -> httpcore.NetworkStream
     addresses = _addresses(to.hostname or "", port, limit)
     while True:
         address = addresses.pop(0)
-        # An address that does not answer must leave time for the others.
+        # An address that does not respond must leave time for the others.
         seconds = limit.seconds(_exchange.CONNECT_SECONDS) / (len(addresses) + 1)
         try:
             return _BACKEND.connect_tcp(address, port, seconds)
@@ -318,7 +315,7 @@ def _dial(to: urllib.parse.SplitResult, limit: _Limit) -> httpcore.NetworkStream
 
 
 def _addresses(host: str, port: int, limit: _Limit) -> list[str]:
-    """Look up a host. The system's resolver knows no time limit, so it runs in a thread."""
+    """Resolve a host. The system's resolver has no timeout, so it runs in a thread."""
     with contextlib.suppress(ValueError):
         ipaddress.ip_address(host)
         return [host]

@@ -1,4 +1,4 @@
-"""Lets credentials serve the clients of `httpx` that other programs have."""
+"""Adapter of credentials to `httpx` clients of other programs."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
     from dcs_sessions._renewal import Step
 
-# Seconds to wait for credentials. `httpx` has no limit for a whole request.
+# Timeout in seconds of credentials. `httpx` has none for a whole request.
 _SECONDS = 60.0
-# Headers of ours that go along with a redirect.
+# Headers that follow a redirect.
 _PLAIN = ("Content-Type", "Host")
 
 
 class _Headers(httpx.Headers):
-    """Headers with some that are sent with this request, and that no redirect takes along.
+    """Headers of which some are sent with this request only, and do not follow a redirect.
 
-    `httpx` copies the headers of a request to wherever an answer redirects it, and leaves out only
-    Authorization. What it sends is `raw`, what it copies is the rest.
+    `httpx` copies the headers of a request when it follows a redirect, except Authorization. It
+    sends `raw`, and copies the rest.
     """
 
     def __init__(self, headers: httpx.Headers, secret: dict[str, str]) -> None:
@@ -41,12 +41,12 @@ class _Headers(httpx.Headers):
 
     @property
     def raw(self) -> list[tuple[bytes, bytes]]:
-        """Return what is sent."""
+        """Return the headers that are sent."""
         return [*super().raw, *self._secret]
 
 
 class HttpxAuth(httpx.Auth):
-    """What `httpx` asks for, in terms of a flow."""
+    """The interface of `httpx`, implemented by a flow."""
 
     requires_request_body = True
     requires_response_body = True
@@ -56,7 +56,7 @@ class HttpxAuth(httpx.Auth):
         raise NotImplementedError
 
     def auth_flow(self, request: httpx.Request) -> Generator[Any, Any, None]:
-        """Yield requests as `httpx` wants them, and what else a flow yields as it is."""
+        """Yield requests for `httpx`, and other values of a flow unchanged."""
         url = request.url
         origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
         ours = Request(request.method, origin, url.raw_path.decode("ascii"), {}, request.content)
@@ -81,7 +81,7 @@ class HttpxAuth(httpx.Auth):
     def sync_auth_flow(
         self, request: httpx.Request
     ) -> Generator[httpx.Request, httpx.Response, None]:
-        """Serve `httpx.Client`."""
+        """Authenticate requests of `httpx.Client`."""
         request.read()
         flow = self.auth_flow(request)
         deadline = Deadline(_SECONDS)
@@ -101,7 +101,7 @@ class HttpxAuth(httpx.Auth):
     async def async_auth_flow(
         self, request: httpx.Request
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Serve `httpx.AsyncClient`."""
+        """Authenticate requests of `httpx.AsyncClient`."""
         await request.aread()
         flow = self.auth_flow(request)
         deadline = Deadline(_SECONDS)

@@ -1,7 +1,7 @@
-"""Transports of the caller's own: what they have to be, and what is not left to them.
+"""Transports of the caller, and the guarantees that do not depend on them.
 
-Whatever one does, a call keeps its deadline, an error shows no secret, and a request that may have
-arrived is not taken for one that has not.
+With any transport, a call keeps its deadline, an error shows no secret, and a request that may have
+arrived is not retried as one that has not.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class Transport(Protocol):
     """Sends the requests of a `Client`, in place of its own connections."""
 
     def send(self, request: Request, timeout: float) -> Reply:
-        """Send a request once, and return the answer, whose body is decoded.
+        """Send a request once, and return the response with a decoded body.
 
         Called by several threads at a time. Raise `ApiConnectionError`, with
-        `may_have_arrived=False` only if the request has surely not arrived. Any other exception
-        counts as a broken connection, and so does an answer that makes no sense.
+        `may_have_arrived=False` only if the request has certainly not arrived. Any other exception
+        and an invalid response are treated as a broken connection.
 
         Args:
-            request: The request. Its headers hold credentials.
+            request: The request. Its headers contain credentials.
             timeout: Seconds until the caller stops waiting.
         """
         ...
@@ -55,24 +55,24 @@ class AsyncTransport(Protocol):
     """Sends the requests of an `AsyncClient`, in place of its own connections."""
 
     async def send(self, request: Request, timeout: float) -> Reply:  # noqa: ASYNC109
-        """Send a request once, and return the answer, as `Transport.send` does.
+        """Send a request once, and return the response, as `Transport.send` does.
 
-        It is cancelled when the time is over.
+        It is cancelled at the timeout.
         """
         ...
 
 
 class SyncSends(Protocol):
-    """What a sender sends with: connections of ours, or a transport of the caller's own."""
+    """Interface of both transports: our connections, or a transport of the caller."""
 
     config: TransportConfig
 
     def send(self, request: Request, deadline: Deadline) -> Reply:
-        """Send a request, and return the answer."""
+        """Send a request, and return the response."""
         ...
 
     def close(self) -> None:
-        """Let nothing more be sent."""
+        """Stop sending."""
         ...
 
 
@@ -82,16 +82,16 @@ class AsyncSends(Protocol):
     config: TransportConfig
 
     async def send(self, request: Request, deadline: Deadline) -> Reply:
-        """Send a request, and return the answer."""
+        """Send a request, and return the response."""
         ...
 
     async def close(self) -> None:
-        """Let nothing more be sent."""
+        """Stop sending."""
         ...
 
 
 class _Own:
-    """What both have in common."""
+    """Base class of both."""
 
     def __init__(self, transport: Any, config: TransportConfig) -> None:
         self.config = config
@@ -99,17 +99,17 @@ class _Own:
         self._closed = False
 
     def _copy(self, request: Request) -> Request:
-        """Return the request that is handed over. What is done to it changes no other."""
+        """Return a copy of the request, which the transport may change."""
         if self._closed:
             raise _exchange.closed()
         return attrs.evolve(request, headers=dict(request.headers))
 
 
 class OwnTransport(_Own):
-    """Sends over a `Transport`, on a thread that is left alone when it takes too long."""
+    """Sends over a `Transport`, on a thread that is abandoned at the deadline."""
 
     def send(self, request: Request, deadline: Deadline) -> Reply:
-        """Send a request, and return the answer."""
+        """Send a request, and return the response."""
         left = deadline.require(request)
         handed = self._copy(request)
         found: list[object] = []
@@ -133,15 +133,15 @@ class OwnTransport(_Own):
         return _outcome(request, left, found, failed)
 
     def close(self) -> None:
-        """Let nothing more be sent. The transport belongs to the caller."""
+        """Stop sending. The transport belongs to the caller."""
         self._closed = True
 
 
 class AsyncOwnTransport(_Own):
-    """Sends over an `AsyncTransport`, in a task that is cancelled when it takes too long."""
+    """Sends over an `AsyncTransport`, in a task that is cancelled at the deadline."""
 
     async def send(self, request: Request, deadline: Deadline) -> Reply:
-        """Send a request, and return the answer."""
+        """Send a request, and return the response."""
         left = deadline.require(request)
         handed = self._copy(request)
         found: list[object] = []
@@ -161,7 +161,7 @@ class AsyncOwnTransport(_Own):
         return _outcome(request, left, found, failed)
 
     async def close(self) -> None:
-        """Let nothing more be sent. The transport belongs to the caller."""
+        """Stop sending. The transport belongs to the caller."""
         self._closed = True
 
 
@@ -181,12 +181,12 @@ def _outcome(
     if isinstance(cause, KeyboardInterrupt | SystemExit):
         raise cause
     failure = _failure(request, seconds, cause)
-    del cause  # its frames hold the request
+    del cause  # its frames contain the request
     raise failure
 
 
 def _failure(request: Request, seconds: float, error: BaseException) -> ApiConnectionError:
-    """Make the error of ours for one of a transport, which may be anything and hold anything."""
+    """Return our error for any exception of a transport."""
     arrived = True
     if isinstance(error, ApiConnectionError):
         arrived = error.may_have_arrived is not False
@@ -205,13 +205,13 @@ def _failure(request: Request, seconds: float, error: BaseException) -> ApiConne
 
 
 def _checked(request: Request, found: object) -> Reply:
-    """Return an answer of a transport, if it is one."""
+    """Return the response of a transport, if it is valid."""
     if not isinstance(found, Reply):
         raise _exchange.broken(request, f"the transport returned no Reply: {type(found).__name__}")
-    reply: Any = found  # what it claims to have is checked
+    reply: Any = found  # its attributes may have any type
     status, headers, body = reply.status, reply.headers, reply.body
     if type(status) is not int or not 100 <= status <= 599:
-        raise _exchange.broken(request, "the transport returned a status that is none")
+        raise _exchange.broken(request, "the transport returned an invalid status")
     if not isinstance(body, bytes):
         raise _exchange.broken(request, "the transport returned a body that is not bytes")
     if len(body) > _exchange.MAX_BODY_BYTES:
@@ -227,14 +227,14 @@ def _checked(request: Request, found: object) -> Reply:
 
 
 class _Httpx:
-    """Sends over a client of httpx, with nothing of its own: no credentials, no redirects."""
+    """Sends over a client of httpx, without its credentials and redirects."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
         self._httpx: Any = sys.modules["httpx"]
 
     def _outgoing(self, request: Request, timeout: float) -> httpx.Request:
-        # Made by itself, so that it carries no header and no cookie of the client.
+        # Not built by the client, which would add its own headers and cookies.
         made: httpx.Request = self._httpx.Request(
             request.method,
             request.url,
@@ -253,7 +253,7 @@ class HttpxTransport(_Httpx):
     """Sends over an `httpx.Client`."""
 
     def send(self, request: Request, timeout: float) -> Reply:
-        """Send a request once, and return the answer."""
+        """Send a request once, and return the response."""
         outgoing = self._outgoing(request, timeout)
         return self._reply(self._client.send(outgoing, auth=None, follow_redirects=False))
 
@@ -262,13 +262,13 @@ class AsyncHttpxTransport(_Httpx):
     """Sends over an `httpx.AsyncClient`."""
 
     async def send(self, request: Request, timeout: float) -> Reply:  # noqa: ASYNC109
-        """Send a request once, and return the answer."""
+        """Send a request once, and return the response."""
         outgoing = self._outgoing(request, timeout)
         return self._reply(await self._client.send(outgoing, auth=None, follow_redirects=False))
 
 
 def chosen_transport(transport: object, http_client: object, kind: str) -> Any:
-    """Return the transport that the caller has chosen.
+    """Return the transport chosen by the caller.
 
     Args:
         transport: A transport, or None.
@@ -276,7 +276,7 @@ def chosen_transport(transport: object, http_client: object, kind: str) -> Any:
         kind: Name of the class of httpx: `Client` or `AsyncClient`.
 
     Raises:
-        ConfigurationError: It is neither, or both.
+        ConfigurationError: An argument is invalid, or both are set.
     """
     if transport is not None and http_client is not None:
         raise ConfigurationError("pass either transport= or http_client=")

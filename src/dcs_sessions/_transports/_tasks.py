@@ -1,4 +1,4 @@
-"""Waiting, and running calls side by side, in tasks: for the async client.
+"""Waiting, and concurrent calls in tasks, for the async client.
 
 `_threads.py` has the same names for the sync client. The client itself is written once.
 """
@@ -27,12 +27,12 @@ sleep = asyncio.sleep
 
 
 async def settle(step: Step, config: TransportConfig, deadline: Deadline) -> None:
-    """Do what the credentials ask for besides requests.
+    """Start or wait for a fetch of credentials.
 
     Args:
-        step: A fetch to be started, or one to be waited for.
-        config: How connections are made.
-        deadline: When to stop waiting.
+        step: A fetch to start, or one to wait for.
+        config: Settings of connections.
+        deadline: Deadline of the call.
 
     Raises:
         ApiTimeoutError: The fetch took too long.
@@ -50,15 +50,15 @@ async def settle(step: Step, config: TransportConfig, deadline: Deadline) -> Non
 
 
 class AsyncSideBySide(Generic[T, R]):
-    """Calls a function for each item, in tasks, and iterates over the results as they come.
+    """Calls a function for each item, in tasks, and iterates over results as they arrive.
 
-    Tasks are started when a result is asked for. What is still running when the block is left is
+    Tasks are started when a result is requested. Those still running at the end of the block are
     cancelled.
 
     Args:
         function: Called with one item.
-        items: Taken one by one. More may appear while results are being read.
-        limit: Returns how many calls may be under way; asked before each.
+        items: Taken one by one. More may appear while results are read.
+        limit: Returns the maximum number of running calls; called before each.
     """
 
     def __init__(
@@ -74,21 +74,21 @@ class AsyncSideBySide(Generic[T, R]):
         self._running: dict[asyncio.Task[R], T] = {}
 
     async def __aenter__(self) -> Self:
-        """Return the object itself."""
+        """Return self."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Cancel the calls that are under way."""
+        """Cancel running calls."""
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
     def __aiter__(self) -> Self:
-        """Return the object itself."""
+        """Return self."""
         return self
 
     async def __anext__(self) -> tuple[T, R]:
-        """Return the next item that is done, with its result; raise what its call raised."""
+        """Return the next finished item with its result, or raise the exception of its call."""
         self.start()
         if not self._running:
             raise StopAsyncIteration
@@ -96,7 +96,7 @@ class AsyncSideBySide(Generic[T, R]):
         return self._running.pop(task), task.result()
 
     def start(self) -> None:
-        """Start calls before a result is asked for, if there are items and the limit allows."""
+        """Start calls before a result is requested, if there are items and the limit allows."""
         for item in self._items if len(self._running) < self._limit() else ():
             task = asyncio.create_task(self._function(item))
             task.add_done_callback(self._done.put_nowait)

@@ -1,4 +1,4 @@
-"""Waiting, and running calls side by side, in threads: for the sync client.
+"""Waiting, and concurrent calls in threads, for the sync client.
 
 `_tasks.py` has the same names for the async client. The client itself is written once.
 """
@@ -30,16 +30,16 @@ T = TypeVar("T")
 R = TypeVar("R")
 Work: TypeAlias = Callable[[T], R]
 
-# Seconds to wait for threads whose calls have been interrupted. Those that connect go on alone.
+# Seconds to wait for interrupted threads. Those that are connecting are left running.
 _JOIN_SECONDS: Final = 1.0
 
 
 class Stopped(BaseException):
-    """Unwinds a thread whose result nobody waits for any more."""
+    """Unwinds a thread whose result is not needed any more."""
 
 
 class Scope:
-    """What threads that run side by side have in common: they can be interrupted together."""
+    """A group of threads that can be interrupted together."""
 
     def __init__(self) -> None:
         self._stopped = threading.Event()
@@ -47,7 +47,7 @@ class Scope:
         self._interrupts: set[Callable[[], None]] = set()
 
     def stop(self) -> None:
-        """Interrupt whatever the threads are doing, and refuse to begin anything new."""
+        """Interrupt the threads, and refuse new work."""
         with self._lock:
             self._stopped.set()
             interrupts = list(self._interrupts)
@@ -68,18 +68,18 @@ class Scope:
                 self._interrupts.discard(interrupt)
 
     def sleep(self, seconds: float) -> None:
-        """Wait, but not after the scope has been stopped."""
+        """Wait until the scope is stopped at the latest."""
         if self._stopped.wait(seconds):
             raise Stopped
 
 
-# The scope of the present thread, if it has one.
+# The scope of the current thread, or None.
 _scope: Final = contextvars.ContextVar[Scope | None]("scope", default=None)
 _NOTHING: Final = contextlib.nullcontext()
 
 
 def interruptible(interrupt: Callable[[], None]) -> AbstractContextManager[None]:
-    """Call `interrupt` if what this thread does in the block is not wanted any more."""
+    """Call `interrupt` if the work of this thread is not needed any more during the block."""
     within = _scope.get()
     return _NOTHING if within is None else within.interruptible(interrupt)
 
@@ -94,12 +94,12 @@ def sleep(seconds: float) -> None:
 
 
 def settle(step: Step, config: TransportConfig, deadline: Deadline) -> None:
-    """Do what the credentials ask for besides requests.
+    """Start or wait for a fetch of credentials.
 
     Args:
-        step: A fetch to be started, or one to be waited for.
-        config: How connections are made.
-        deadline: When to stop waiting.
+        step: A fetch to start, or one to wait for.
+        config: Settings of connections.
+        deadline: Deadline of the call.
 
     Raises:
         ApiTimeoutError: The fetch took too long.
@@ -124,15 +124,15 @@ class _Done(Generic[T, R]):
 
 
 class SideBySide(Generic[T, R]):
-    """Calls a function for each item, in threads, and iterates over the results as they come.
+    """Calls a function for each item, in threads, and iterates over results as they arrive.
 
-    Threads are started when a result is asked for. What is still running when the block is left is
+    Threads are started when a result is requested. Those still running at the end of the block are
     interrupted.
 
     Args:
         function: Called with one item.
-        items: Taken one by one. More may appear while results are being read.
-        limit: Returns how many calls may be under way; asked before each.
+        items: Taken one by one. More may appear while results are read.
+        limit: Returns the maximum number of running calls; called before each.
     """
 
     def __init__(self, function: Work[T, R], items: Iterable[T], limit: Callable[[], int]) -> None:
@@ -145,22 +145,22 @@ class SideBySide(Generic[T, R]):
         self._scope = Scope()
 
     def __enter__(self) -> Self:
-        """Return the object itself."""
+        """Return self."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Interrupt the calls that are under way."""
+        """Interrupt running calls."""
         self._scope.stop()
         end = time.monotonic() + _JOIN_SECONDS
         for thread in list(self._running):
             thread.join(max(0.0, end - time.monotonic()))
 
     def __iter__(self) -> Self:
-        """Return the object itself."""
+        """Return self."""
         return self
 
     def __next__(self) -> tuple[T, R]:
-        """Return the next item that is done, with its result; raise what its call raised."""
+        """Return the next finished item with its result, or raise the exception of its call."""
         self.start()
         if not self._under_way:
             raise StopIteration
@@ -171,9 +171,9 @@ class SideBySide(Generic[T, R]):
         return done.item, done.result  # type: ignore[return-value]  # there is no error
 
     def start(self) -> None:
-        """Start calls before a result is asked for, if there are items and the limit allows."""
+        """Start calls before a result is requested, if there are items and the limit allows."""
         for item in self._items if self._under_way < self._limit() else ():
-            # A thread of the interpreter's own pool would keep the program from ending.
+            # A thread of a `concurrent.futures` pool would keep the program from ending.
             thread = threading.Thread(
                 target=contextvars.copy_context().run,
                 args=(self._run, item),

@@ -1,4 +1,4 @@
-"""Which certificates are trusted."""
+"""TLS certificates."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import certifi
 
 from dcs_sessions._errors import ConfigurationError
 
-# Where CA certificates are, unless the client is told. The first one that is set counts.
+# Variables with the path of CA certificates. The first one that is set is used.
 _FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def trust(verify: object) -> ssl.SSLContext:
-    """Return what `verify` stands for.
+    """Return the TLS context for `verify`.
 
     Args:
-        verify: True for the authorities that the environment names, or else the usual ones; False
-            for anybody; the path of a file or a folder with certificates; or a context as it is.
+        verify: True for the CA certificates of the environment, or else the default ones; False to
+            trust any certificate; the path of a file or directory of CA certificates; or a context.
 
     Raises:
-        ConfigurationError: It is none of these, or the file cannot be read or holds no
-            certificates, or `SSLKEYLOGFILE` cannot be written.
+        ConfigurationError: The value is invalid, the file cannot be read or has no certificates, or
+            `SSLKEYLOGFILE` cannot be written.
     """
     if isinstance(verify, ssl.SSLContext):
         return verify
@@ -41,31 +41,34 @@ def trust(verify: object) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
         return context
     if not isinstance(verify, str | os.PathLike):
-        msg = f"verify: {verify!r} is none of True, False, the path of a file, and an SSL context"
-        raise ConfigurationError(msg)
+        raise ConfigurationError(
+            f"verify: {verify!r} must be True, False, a path, or an SSL context"
+        )
     return _read("verify", os.fsdecode(cast("str | os.PathLike[str]", verify)))
 
 
 def _read(name: str, path: str) -> ssl.SSLContext:
-    """Return a context that trusts what a file or a folder holds."""
+    """Return a context that trusts the certificates of a file or directory."""
     try:
         if Path(path).is_dir():
             return ssl.create_default_context(capath=path)
         return ssl.create_default_context(cafile=path)
     except (OSError, ValueError) as error:
-        msg = f"{name}: {path}: cannot be read as CA certificates: {_why(error)}"
-        raise ConfigurationError(msg) from None
+        raise ConfigurationError(
+            f"{name}: {path}: cannot be read as CA certificates: {_why(error)}"
+        ) from None
 
 
 def _check_key_log() -> None:
-    """Say what is wrong with `SSLKEYLOGFILE`, which every new context writes to."""
+    """Raise an error if `SSLKEYLOGFILE`, which every new context writes to, cannot be written."""
     path = os.environ.get("SSLKEYLOGFILE")
     if path:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).keylog_filename = path
         except (OSError, ValueError) as error:
-            msg = f"SSLKEYLOGFILE: {path} cannot be written: {_why(error)}"
-            raise ConfigurationError(msg) from None
+            raise ConfigurationError(
+                f"SSLKEYLOGFILE: {path} cannot be written: {_why(error)}"
+            ) from None
 
 
 def _why(error: OSError | ValueError) -> str:

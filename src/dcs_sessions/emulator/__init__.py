@@ -1,11 +1,10 @@
-"""A local DCS on a real Valkey or Redis, for tests and for trying the API out.
+"""A local DCS on a real Valkey or Redis, for tests and for trying out the API.
 
-It is an implementation of its own of what the vendor documents: it shares no code with the client
-but the signature, and does not read the contract.
+It is an independent implementation of the vendor's documentation: it shares only the signature
+algorithm with the client, and does not read the contract.
 
-From Python, with `Emulator`; from a shell, ``dcs-sessions emulator``. The ids and credentials are
-the constants of this package, unless others are given. It needs ``pip install
-'dcs-sessions[emulator]'``.
+Use `Emulator` in Python, or `dcs-sessions emulator` in a shell. IDs and credentials default to the
+constants of this package. It needs `pip install "dcs-sessions[emulator]"`.
 """
 
 try:

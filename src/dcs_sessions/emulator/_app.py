@@ -1,4 +1,4 @@
-"""The API over HTTP: routes, the order of checks, and what each operation does."""
+"""The API over HTTP: routes, checks in order, and operations."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import logging
 import re
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
+import attrs
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MAX_BODY = 1024 * 1024
-"""Bytes of a body; one more is refused."""
+"""Maximum bytes of a body."""
 
 _BODY_SECONDS = 30.0
 _DRAIN_SECONDS = 2.0
 _DRAIN_BYTES = 16 * MAX_BODY
 
-# A page that describes the API and calls it. It is made beside this package, for people: nothing
-# here goes by it. No part of it may come from, or go to, anywhere else.
+# A page that describes and calls the API, built with the package. The emulator does not use it. It
+# may load nothing from other hosts, and send nothing to them.
 _PAGE = Path(__file__).with_name("page.html")
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
@@ -53,20 +53,20 @@ _PAGE_POLICY = (
 _JOB_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
-@dataclass(slots=True, kw_only=True)
+@attrs.define(kw_only=True)
 class State:
-    """All that the emulator knows.
+    """State of the emulator.
 
     Attributes:
-        project_id: The project of the instances.
-        instances: The instances, in the order in which they are listed.
-        credentials: The logins to take.
-        scan_delay: Seconds that a scan takes at least.
-        throttle: Counts requests, if there is a limit.
-        lock: Counts refused signatures, and locks keys.
-        hosts: What the Host header may name, besides loopback; None for anything.
-        faults: What goes wrong on purpose.
-        jobs: Tasks, running and done.
+        project_id: Project ID of the instances.
+        instances: The instances, in the order of their list.
+        credentials: Accepted credentials.
+        scan_delay: Minimum duration of a scan in seconds.
+        throttle: Limit of requests, or None.
+        lock: Locks keys after refused signatures.
+        hosts: Allowed values of the Host header besides loopback; None for any.
+        faults: Injected faults.
+        jobs: Running and finished jobs.
     """
 
     project_id: str
@@ -74,16 +74,16 @@ class State:
     credentials: Credentials
     scan_delay: float = 0.0
     throttle: Throttle | None = None
-    lock: KeyLock = field(default_factory=KeyLock)
+    lock: KeyLock = attrs.field(factory=KeyLock)
     hosts: frozenset[str] | None = None
-    faults: Faults = field(default_factory=Faults)
-    jobs: Jobs = field(default_factory=Jobs)
+    faults: Faults = attrs.field(factory=Faults)
+    jobs: Jobs = attrs.field(factory=Jobs)
 
     def instance(self, ids: Mapping[str, str]) -> Served:
-        """The instance that the ids of a path name.
+        """Return the instance with the IDs of a path.
 
         Raises:
-            ApiError: DCS.3022 if there is none.
+            ApiError: DCS.3022: there is no such instance.
         """
         for instance in self.instances:
             if instance.instance_id == ids["instance_id"]:
@@ -92,7 +92,7 @@ class State:
 
 
 class _Call(NamedTuple):
-    """A request that has been let in."""
+    """A request that passed authentication."""
 
     request: Request
     ids: Mapping[str, str]
@@ -106,7 +106,7 @@ class _Call(NamedTuple):
 
 
 class _Operation(NamedTuple):
-    """What is done for a method of a path, and the permission that it takes."""
+    """The operation of a method and a path, and the permission it requires."""
 
     name: str
     run: Callable[[State, _Call], Awaitable[Response]]
@@ -122,15 +122,15 @@ async def _scan_clients(state: State, call: _Call) -> Response:
     if node.scanning:
         raise ApiError("DCS.4957")
     await _reach(node)
-    if node.scanning:  # another request came first while the node was asked
+    if node.scanning:  # another request started a scan while the node was being checked
         raise ApiError("DCS.4957")
-    # Nothing is documented for `clean_cache: false` with nothing stored: a list is what was asked.
+    # `clean_cache: false` without a stored list is not documented: make a list.
     if clean_cache or node.snapshot is None:
         node.scanning = True
         work = _scan(node, state.scan_delay)
     else:
         work = _nothing()
-    # No document names the type of these tasks.
+    # No document names the type of these jobs.
     return JSONResponse({"job_id": state.jobs.start("scanClientsJob", work).job_id})
 
 
@@ -143,7 +143,7 @@ async def _scan(node: Node, delay: float) -> None:
 
 
 async def _nothing() -> None:
-    """The list is there already."""
+    """Do nothing: the list is stored already."""
 
 
 async def _list_clients(state: State, call: _Call) -> Response:
@@ -152,11 +152,11 @@ async def _list_clients(state: State, call: _Call) -> Response:
     node_id = query.required("node_id")
     offset, limit = _page(query)
     addr = query.text("addr")
-    # No order of fields is documented; by id the newest session is the first by default.
+    # No default order is documented. Sorted by ID, the newest session is first.
     sort = query.choice("sort", default="id", of=FIELDS)
     order = query.choice("order", default="desc", of=("asc", "desc"))
     node = state.instance(call.ids).node(node_id)
-    # A stored list stays readable while the next scan runs: only its success replaces it.
+    # A stored list stays readable until the next scan has succeeded.
     if node.snapshot is None:
         if node.scanning:
             raise ApiError("DCS.4957")
@@ -168,7 +168,7 @@ async def _list_clients(state: State, call: _Call) -> Response:
 
 
 def _page(query: Query) -> tuple[int, int]:
-    """The offset and the limit of a list, which are the same everywhere."""
+    """Return the offset and the limit of a list."""
     offset = query.integer("offset", default=0, least=0)
     return offset, query.integer("limit", default=10, least=1, most=1000)
 
@@ -183,7 +183,7 @@ async def _hang_up_clients(state: State, call: _Call) -> Response:
         await node.kill(addrs)
     except NodeError as error:
         raise ApiError("DCS.5053", detail=str(error)) from None
-    # The stored list stays as it was: it is of the time that it says.
+    # The stored list is not changed: it is a snapshot.
     return Response(status_code=204)
 
 
@@ -194,7 +194,7 @@ async def _hang_up_kill_all_clients(state: State, call: _Call) -> Response:
     node_id = body.text("node_id", required=not every)
     instance = state.instance(call.ids)
     nodes = instance.nodes if every else (instance.node(node_id),)
-    # Before the first is killed: all of the sessions or none.
+    # Check all nodes before any session is ended: all or nothing.
     await asyncio.gather(*(_reach(node) for node in nodes))
     job = state.jobs.start("killAllClientsJob", _kill_all(nodes))
     return JSONResponse({"job_id": job.job_id})
@@ -212,14 +212,14 @@ async def _show_job_info(state: State, call: _Call) -> Response:
         raise ApiError("DCS.4070")
     job = state.jobs.find(job_id)
     if job is None:
-        raise ApiError("DCS.4001", detail="There is no such task.")
+        raise ApiError("DCS.4001", detail="There is no such job.")
     return JSONResponse(job.describe())
 
 
 async def _show_nodes_information(state: State, call: _Call) -> Response:
     """https://support.huaweicloud.com/intl/en-us/api-dcs/ShowNodesInformation.html."""
     instance = state.instance(call.ids)
-    # A group is a shard, with its replicas; only a cluster has several.
+    # A group is a shard with its replicas; only a cluster has several.
     is_sharded = instance.spec.mode == "cluster"
     shown = [
         node.describe(instance.instance_id, at if is_sharded else 0)
@@ -237,7 +237,7 @@ async def _list_instances(state: State, call: _Call) -> Response:
     wanted = {name: query.text(name) for name in _FILTERS}
     name_equal = query.text("name_equal") or ""
     recycled = query.choice("is_recycle", default="false", of=("true", "false")) == "true"
-    # "true", and any other text for no.
+    # "true", or any other string for false.
     hidden = {
         status
         for name, status in (("include_failure", "CREATEFAILED"), ("include_delete", "DELETED"))
@@ -247,12 +247,12 @@ async def _list_instances(state: State, call: _Call) -> Response:
     found = [
         instance.listed()
         for instance in state.instances
-        # Nothing here is ever put into the recycle bin.
+        # The emulator has no recycle bin.
         if not recycled
         and instance.spec.status not in hidden
         and instance.matches(wanted, name_equal=name_equal)
     ]
-    # No document says whether the number is of the page or of all of them.
+    # No document states whether the number counts the page or all instances.
     return JSONResponse({"instance_num": len(found), "instances": found[offset : offset + limit]})
 
 
@@ -270,7 +270,7 @@ async def _list_configurations(state: State, call: _Call) -> Response:
 
 
 async def _reach(node: Node) -> None:
-    """Make sure that a node is there: DCS.5053 if not."""
+    """Raise DCS.5053 if a node does not respond."""
     try:
         await node.ping()
     except NodeError as error:
@@ -280,8 +280,8 @@ async def _reach(node: Node) -> None:
 _FILTERS = ("instance_id", "name", "status", "ip", "tags", "capacity")
 _INSTANCES = r"/v2/(?P<project_id>[^/]+)/instances"
 _INSTANCE = rf"{_INSTANCES}/(?P<instance_id>[^/]+)"
-# The permissions are those of the API Reference of 2025-10. ShowNodesInformation is documented to
-# need none; here it needs one like the others, so that a caller without rights is refused it too.
+# Permissions are those of the API Reference of 2025-10. ShowNodesInformation is documented to need
+# none; here it needs one like the others, so that a caller without permissions is refused.
 _ROUTES: Mapping[re.Pattern[str], Mapping[str, _Operation]] = {
     re.compile(_INSTANCES): {
         "GET": _Operation("ListInstances", _list_instances, "dcs:instance:list"),
@@ -315,21 +315,21 @@ _ROUTES: Mapping[re.Pattern[str], Mapping[str, _Operation]] = {
 OPERATIONS = frozenset(
     operation.name for operations in _ROUTES.values() for operation in operations.values()
 )
-"""The names of the operations."""
+"""Names of the operations."""
 
 
 class App:
     """The ASGI application.
 
-    Starlette's router is left out: it matches decoded paths, in which an id with ``%2F`` would be
-    two, and answers one method of a path without knowing of the other.
+    It does not use Starlette's router, which matches decoded paths, in which an ID with `%2F` would
+    be two, and does not combine the methods of a path.
     """
 
     def __init__(self, state: State) -> None:
         self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, whatever happens."""
+        """Answer a request, also if an error occurs."""
         request_id = uuid.uuid4().hex
         request = Request(scope, receive)
         refused = False
@@ -337,7 +337,7 @@ class App:
             response = await self._answer(request)
         except ClientDisconnect:
             return
-        except asyncio.CancelledError:  # the server ends
+        except asyncio.CancelledError:  # the server is stopping
             response = Nothing()
         except ApiError as error:
             response = error.response(request_id)
@@ -355,7 +355,7 @@ class App:
             await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        """Check a request from the outside in: what it is, who asks, what it says."""
+        """Check a request in order: route, credentials, parameters."""
         _check_host(request, self._state.hosts)
         path = request.scope["raw_path"].decode("latin-1")
         if path == "/" and request.method == "GET" and _PAGE.exists():
@@ -366,7 +366,7 @@ class App:
         operation = operations.get(request.method)
         if operation is None:
             raise ApiError("DCS.5001", headers={"Allow": ", ".join(operations)})
-        # A signature is one over the body, so that the body comes before the caller.
+        # A signature covers the body, so the body is read before authentication.
         body = await _read(request)
         query = request.scope["query_string"].decode("latin-1")
         target = f"{path}?{query}" if query else path
@@ -397,10 +397,10 @@ class App:
 
 
 def _check_host(request: Request, hosts: frozenset[str] | None) -> None:
-    """Refuse a request that a web page sends here under a name of its own (DNS rebinding).
+    """Refuse a request that a web page sends under its own host name (DNS rebinding).
 
     Raises:
-        ApiError: APIGW.0201 if it is one.
+        ApiError: APIGW.0201: the Host header is not allowed.
     """
     value = request.headers.get("Host")
     if hosts is None or value is None:
@@ -417,7 +417,7 @@ def _check_host(request: Request, hosts: frozenset[str] | None) -> None:
 
 
 def _route(path: str) -> tuple[Mapping[str, _Operation], Mapping[str, str]]:
-    """Find what a path stands for. Its ids are decoded only once it has been taken apart."""
+    """Return the route of a path, and its IDs, decoded after the path has been split."""
     for pattern, operations in _ROUTES.items():
         match = pattern.fullmatch(path)
         if match is not None:
@@ -426,7 +426,7 @@ def _route(path: str) -> tuple[Mapping[str, _Operation], Mapping[str, str]]:
 
 
 async def _read(request: Request) -> bytes:
-    """The body, unless it is too large or too slow: that ends the reading."""
+    """Return the body; raise an error if it is too large or too slow."""
     length = request.headers.get("Content-Length", "")
     if length.isdecimal() and int(length) > MAX_BODY:
         raise ApiError("APIGW.0201", "the request body is too large")
@@ -445,9 +445,9 @@ async def _read(request: Request) -> bytes:
 async def _respond_and_drain(
     response: Response, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Answer a client that is still sending, so that it lives to read the answer.
+    """Answer a client that is still sending, so that it can read the answer.
 
-    Closing at once would reset the connection under the client's writes, and the answer with it.
+    Closing at once would reset the connection, and the client would lose the answer.
     """
 
     async def hold(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""Who asks, whether they may, and how often.
+"""Authentication, permissions and throttling.
 
 Sources: https://support.huaweicloud.com/intl/en-us/api-dcs/dcs-api-0312005.html ("Authentication")
 and the API Request Signing Guide, https://support.huaweicloud.com/intl/en-us/devg-apisign/.
@@ -11,11 +11,12 @@ import hmac
 import logging
 import re
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
+
+import attrs
 
 from dcs_sessions import _signing
 from dcs_sessions.emulator import _constants
@@ -29,90 +30,90 @@ _KILL = "dcs:clients:kill"
 _SECRET_HEADERS = frozenset({"authorization", "x-auth-token", "x-security-token"})
 
 _log = logging.getLogger(__name__)
-# Refused signatures in a row that do not lock a key yet; one more does.
+# Number of consecutive refused signatures of a key that is not locked; one more locks it.
 _REFUSALS = 5
-# The service has more than one: SDK-HMAC-SM3, SDK-ECDSA-P256-SHA256, V11-HMAC-SHA256.
+# The service has others: SDK-HMAC-SM3, SDK-ECDSA-P256-SHA256, V11-HMAC-SHA256.
 _ALGORITHM = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)+", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@attrs.frozen(kw_only=True)
 class Credentials:
-    """What the emulator takes for a login. The defaults are public; see the constants.
+    """Credentials that the emulator accepts. The defaults are public; see the constants.
 
     Attributes:
-        token: May do everything.
-        readonly_token: May not kill.
-        noaccess_token: May do nothing.
-        expired_token: Is past its time.
-        other_project_token: Belongs to another project.
-        ak: Access key of the pair that may do everything.
-        sk: Secret key of that pair.
-        temporary_ak: Access key of a temporary pair that may do everything.
-        temporary_sk: Secret key of that pair.
-        security_token: Security token of that pair.
+        token: Token with all permissions.
+        readonly_token: Token without the permission to end sessions.
+        noaccess_token: Token without permissions.
+        expired_token: Expired token.
+        other_project_token: Token of another project.
+        ak: Access key of the permanent pair, with all permissions.
+        sk: Secret key of the permanent pair.
+        temporary_ak: Access key of the temporary pair, with all permissions.
+        temporary_sk: Secret key of the temporary pair.
+        security_token: Security token of the temporary pair.
     """
 
-    token: str = field(default=_constants.TOKEN, repr=False)
-    readonly_token: str = field(default=_constants.READONLY_TOKEN, repr=False)
-    noaccess_token: str = field(default=_constants.NOACCESS_TOKEN, repr=False)
-    expired_token: str = field(default=_constants.EXPIRED_TOKEN, repr=False)
-    other_project_token: str = field(default=_constants.OTHER_PROJECT_TOKEN, repr=False)
-    ak: str = field(default=_constants.ACCESS_KEY, repr=False)
-    sk: str = field(default=_constants.SECRET_KEY, repr=False)
-    temporary_ak: str = field(default=_constants.TEMPORARY_ACCESS_KEY, repr=False)
-    temporary_sk: str = field(default=_constants.TEMPORARY_SECRET_KEY, repr=False)
-    security_token: str = field(default=_constants.SECURITY_TOKEN, repr=False)
+    token: str = attrs.field(default=_constants.TOKEN, repr=False)
+    readonly_token: str = attrs.field(default=_constants.READONLY_TOKEN, repr=False)
+    noaccess_token: str = attrs.field(default=_constants.NOACCESS_TOKEN, repr=False)
+    expired_token: str = attrs.field(default=_constants.EXPIRED_TOKEN, repr=False)
+    other_project_token: str = attrs.field(default=_constants.OTHER_PROJECT_TOKEN, repr=False)
+    ak: str = attrs.field(default=_constants.ACCESS_KEY, repr=False)
+    sk: str = attrs.field(default=_constants.SECRET_KEY, repr=False)
+    temporary_ak: str = attrs.field(default=_constants.TEMPORARY_ACCESS_KEY, repr=False)
+    temporary_sk: str = attrs.field(default=_constants.TEMPORARY_SECRET_KEY, repr=False)
+    security_token: str = attrs.field(default=_constants.SECURITY_TOKEN, repr=False)
 
 
 class Caller(NamedTuple):
-    """Who asks.
+    """The caller of a request.
 
     Attributes:
-        name: Which of the credentials was shown; not its value.
-        own_project: Whether it is one of the instance's project.
+        name: Name of the credentials, not their value.
+        own_project: Whether they belong to the project of the instance.
     """
 
     name: str
     own_project: bool = True
 
     def authorize(self, action: str) -> None:
-        """Make sure that the caller may do something.
+        """Raise an error unless the caller has a permission.
 
         Raises:
-            ApiError: DCS.2007 if not.
+            ApiError: DCS.2007: the permission is missing.
         """
         if self.name == "noaccess_token" or (self.name == "readonly_token" and action == _KILL):
             raise ApiError("DCS.2007", action)
 
 
-@dataclass(slots=True)
+@attrs.define
 class KeyLock:
-    """Locks an access key after so many refused signatures in a row, as the service does.
+    """Locks an access key after consecutive refused signatures, as the service does.
 
     Attributes:
-        seconds: How long a key is locked; 0 for never.
+        seconds: Duration of the lock; 0 for no lock.
     """
 
     seconds: float = 0.0
-    _refused: dict[str, int] = field(default_factory=dict[str, int])
-    _until: dict[str, float] = field(default_factory=dict[str, float])
+    _refused: dict[str, int] = attrs.field(factory=dict[str, int])
+    _until: dict[str, float] = attrs.field(factory=dict[str, float])
 
     def reset(self) -> None:
-        """Forget all refusals."""
+        """Reset all counts."""
         self._refused.clear()
         self._until.clear()
 
     def check(self, name: str) -> None:
-        """Refuse a key that is locked.
+        """Raise an error if a key is locked.
 
         Raises:
-            ApiError: APIGW.0301 if it is.
+            ApiError: APIGW.0301: the key is locked.
         """
         if time.monotonic() < self._until.get(name, 0.0):
             raise ApiError("APIGW.0301", "AK access failed to reach the limit,forbidden")
 
     def count(self, name: str, *, refused: bool) -> None:
-        """Count a signature with a key."""
+        """Count an accepted or refused signature of a key."""
         self._refused[name] = self._refused.get(name, 0) + 1 if refused else 0
         if self._refused[name] > _REFUSALS:
             self._refused[name] = 0
@@ -122,17 +123,17 @@ class KeyLock:
 def authenticate(
     request: Request, target: str, body: bytes, credentials: Credentials, lock: KeyLock
 ) -> Caller:
-    """Find out who asks. A token counts before a signature.
+    """Return the caller. A token precedes a signature.
 
     Args:
-        request: The request; its method and headers are looked at.
-        target: Path and query as sent.
+        request: The request, for its method and headers.
+        target: Path and query as received.
         body: The bytes of the body.
-        credentials: The ones to take.
-        lock: Counts refused signatures.
+        credentials: Accepted credentials.
+        lock: Lock of access keys.
 
     Raises:
-        ApiError: DCS.1001 to 1003 for a token, APIGW.0301 for a signature.
+        ApiError: DCS.1001 to DCS.1003: the token is invalid. APIGW.0301: the signature is.
     """
     token = request.headers.get("X-Auth-Token")
     if token:
@@ -148,7 +149,7 @@ def authenticate(
 
 @functools.cache
 def _warn(name: str) -> None:
-    """Warn once of a client that sends its token where the service does not look for it."""
+    """Warn once about a client that sends its token in a header that the service does not read."""
     _log.warning(
         "a client also sends its token in the header %s; generators make such clients of "
         "openapi.yaml, and not of openapi.clients.yaml",
@@ -197,11 +198,11 @@ def _by_signature(
 
 
 def _pair(access_key: str, request: Request, credentials: Credentials) -> tuple[str, str]:
-    """Return which pair an access key is of, and its secret key.
+    """Return the name and the secret key of the pair of an access key.
 
     Raises:
-        ApiError: APIGW.0301 if there is none, or its security token is wrong, missing, or one that
-            a permanent pair does not have.
+        ApiError: APIGW.0301: the key is unknown, or its security token is wrong, missing, or sent
+            with a permanent pair.
     """
     token = request.headers.get("X-Security-Token")
     if _same(access_key, credentials.ak):
@@ -210,7 +211,7 @@ def _pair(access_key: str, request: Request, credentials: Credentials) -> tuple[
         return "ak", credentials.sk
     if _same(access_key, credentials.temporary_ak):
         if token is None or not _same(token, credentials.security_token):
-            raise ApiError("APIGW.0301", "X-Security-Token does not fit the temporary access key")
+            raise ApiError("APIGW.0301", "X-Security-Token does not match the temporary access key")
         return "temporary_ak", credentials.temporary_sk
     raise ApiError("APIGW.0301", f"Get secretKey failed,ak:{access_key},err:ak not exist")
 
@@ -227,8 +228,8 @@ def _refusal(
     """Return why a signature is refused, or None."""
     if abs(datetime.now(UTC) - date) > _CLOCK_SKEW:
         return "verify aksk signature fail, X-Sdk-Date is out of range"
-    # Always the hash of the real bytes: X-Sdk-Content-Sha256 could only say the same, or lie. The
-    # service lets other bodies than JSON go unsigned, but this API has none.
+    # Always hash the received bytes, whatever X-Sdk-Content-Sha256 contains. The service allows
+    # unsigned bodies other than JSON, which this API does not have.
     expected = _signing.signature(request.method, target, signed, body, secret_key=secret_key)
     if not _same(authorization.signature, expected):
         return "verify aksk signature fail"
@@ -238,9 +239,9 @@ def _refusal(
 def _explanation(
     request: Request, target: str, body: bytes, signed: dict[str, str]
 ) -> dict[str, str]:
-    """Return a header with the canonical request, for a caller on this machine, and log it.
+    """Return a header with the canonical request, for a local caller, and log it.
 
-    Whoever writes a signer can compare it with their own. It contains no key.
+    Authors of a signer can compare it with theirs. It contains no key.
     """
     shown = signed | dict.fromkeys(signed.keys() & _SECRET_HEADERS, "***")
     text = _signing.canonical_request(request.method, target, shown, body)
@@ -253,44 +254,44 @@ def _explanation(
 
 
 def _signed_headers(request: Request, names: tuple[str, ...]) -> dict[str, str]:
-    """The headers that were signed; KeyError or ValueError if it cannot have been these."""
+    """Return the signed headers; raise KeyError or ValueError if one is missing or repeated."""
     signed: dict[str, str] = {}
     for name in names:
-        # With two of a name it would not be clear which one was signed.
+        # If a header is repeated, it is not clear which one was signed.
         (value,) = [raw for key, raw in request.headers.raw if key.decode("latin-1") == name]
         signed[name] = value.decode("utf-8", "surrogateescape")
     return signed
 
 
 def _same(left: str, right: str) -> bool:
-    """Compare secrets in a time that says nothing about where they differ."""
+    """Return whether secrets are equal, in constant time."""
     return hmac.compare_digest(
         left.encode("utf-8", "surrogateescape"), right.encode("utf-8", "surrogateescape")
     )
 
 
-@dataclass(slots=True)
+@attrs.define
 class Throttle:
-    """So many requests of each caller within a fixed window, and no more.
+    """Limit of requests of each caller within a fixed window.
 
     Attributes:
-        limit: Requests, at least 1.
-        seconds: The window's length.
+        limit: Maximum number of requests, at least 1.
+        seconds: Length of the window.
     """
 
     limit: int
     seconds: int
-    _windows: dict[str, tuple[float, int]] = field(default_factory=dict[str, tuple[float, int]])
+    _windows: dict[str, tuple[float, int]] = attrs.field(factory=dict[str, tuple[float, int]])
 
     def reset(self) -> None:
-        """Forget all requests."""
+        """Reset all counts."""
         self._windows.clear()
 
     def count(self, caller: Caller) -> None:
         """Count a request.
 
         Raises:
-            ApiError: APIGW.0308 if it is one too many.
+            ApiError: APIGW.0308: the limit is exceeded.
         """
         now = time.monotonic()
         start, count = self._windows.get(caller.name, (now, 0))

@@ -1,4 +1,4 @@
-"""The contract as a file, where people and their tools look for it. Nothing here goes by it."""
+"""The contract as a file, at the usual paths. The emulator does not use it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ PATHS: Mapping[str, tuple[Callable[[], str], str]] = {
     "/openapi.yaml": (contract_text, "application/yaml"),
     "/openapi.json": (contract_json, "application/json"),
 }
-"""Each file, by its path: its text and its media type."""
+"""Path of each file -> its text and its media type."""
 
 
 async def answer(request: Request) -> Response:
-    """Answer a request for one of the files, to anybody.
+    """Answer a request for one of the files. It needs no credentials.
 
     Raises:
-        ApiError: DCS.5001 for a method other than GET and HEAD.
+        ApiError: DCS.5001: the method is not GET or HEAD.
     """
     if request.method not in ("GET", "HEAD"):
         raise ApiError("DCS.5001", headers={"Allow": "GET, HEAD"})

@@ -1,7 +1,7 @@
-"""The errors a request can get, as data.
+"""Errors of the API, as data.
 
-Sources: https://support.huaweicloud.com/intl/en-us/api-dcs/ErrorCode.html for ``DCS.*``,
-https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-errorcode.html for ``APIGW.*``.
+Sources: https://support.huaweicloud.com/intl/en-us/api-dcs/ErrorCode.html for `DCS.*`,
+https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-errorcode.html for `APIGW.*`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
-# Code -> HTTP status and message. `{}` is filled in, as the service does.
+# Code -> HTTP status and message, in which `{}` is replaced.
 _TABLE: Mapping[str, tuple[int, str]] = {
     "APIGW.0101": (404, "API does not exist or has not been published in the environment"),
     "APIGW.0201": (400, "Bad request: {}"),
@@ -28,8 +28,8 @@ _TABLE: Mapping[str, tuple[int, str]] = {
     "DCS.2007": (403, "Policy does not allow {} to be performed."),
     "DCS.3022": (404, "This DCS instance does not exist."),
     "DCS.3053": (400, "Incorrect node ID."),
-    # The table has no code for a task that does not exist; of its two codes with a 404 that are
-    # not about orders or agencies, this one fits: the address of the task leads nowhere.
+    # The table has no code for a job that does not exist. Of its codes with 404, this one fits: the
+    # URL of the job does not exist.
     "DCS.4001": (404, "The requested URL does not exist."),
     "DCS.4004": (400, "Empty request body."),
     "DCS.4005": (400, "The message body contains invalid characters or is not in JSON format."),
@@ -43,17 +43,17 @@ _TABLE: Mapping[str, tuple[int, str]] = {
 
 
 class ApiError(Exception):
-    """A request is answered with an error of the table.
+    """An error response of the API.
 
     Args:
-        code: The error's code.
-        filling: What the message's ``{}`` stands for.
-        detail: ``error_ext_msg``. The service leaves it null; the emulator says here what the
-            documented message does not.
-        headers: Headers of the answer.
+        code: Error code.
+        filling: Replacement of `{}` in the message.
+        detail: `error_ext_msg`, which the service leaves null. The emulator explains the error in
+            it.
+        headers: Headers of the response.
 
     Attributes:
-        cut: Makes less of the answer, where a fault says so, or None.
+        cut: Function of a fault that shortens the response, or None.
     """
 
     cut: Callable[[Response], Response] | None = None
@@ -74,7 +74,7 @@ class ApiError(Exception):
         super().__init__(f"{code}: {self.message}")
 
     def response(self, request_id: str) -> JSONResponse:
-        """The answer. The gateway's errors have a shape of their own."""
+        """Return the response. Errors of the gateway have another format."""
         if self.code.startswith("APIGW."):
             body: dict[str, str | None] = {
                 "error_msg": self.message,

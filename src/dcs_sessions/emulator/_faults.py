@@ -1,13 +1,13 @@
-"""Faults on demand: answers that are late, wrong, cut off, or never come."""
+"""Injected faults: responses that are late, wrong, truncated or missing."""
 
 from __future__ import annotations
 
 import functools
 import random
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
+import attrs
 from starlette.responses import HTMLResponse, Response
 
 from dcs_sessions.emulator._errors import ApiError
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _MAX_LATENCY = 3600.0
 
-# What the service itself may say to any request. 400 has no such error; this one says the least
-# about the request. Whatever else a status says, something in between says it, in HTML.
+# Errors of the service that any request may get. 400 has no such error; this one says least about
+# the request. Any other status comes from a proxy, in HTML.
 _CODES = {
     400: "DCS.4957",
     401: "DCS.1002",
@@ -29,30 +29,29 @@ _CODES = {
     429: "APIGW.0308",
     500: "DCS.5000",
 }
-_DETAIL = "The emulator was told to answer so."
+_DETAIL = "This fault was injected."
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@attrs.frozen(kw_only=True)
 class Fault:
-    """Something that goes wrong with requests that would be carried out otherwise.
+    """An injected fault of requests that would succeed.
 
-    A request that is refused anyway, for its credentials or ids, is refused as always. Of
-    `status`, `drop` and `truncate`, only one may be given; `latency` goes with each.
+    A request that is refused, for its credentials or IDs, is refused as usual. Only one of
+    `status`, `drop` and `truncate` may be set; `latency` can be combined with each.
 
     Attributes:
         latency: Seconds before the request is carried out, at most 3600.
-        status: The HTTP status to answer instead of carrying the request out, 400 to 599: with an
-            error of the service where it has one for any request, or else with the HTML of a
-            proxy.
-        drop: Close the connection without an answer, "before" the request is carried out or
-            "after" it.
-        truncate: Carry the request out, send half of the answer's body, and close the connection.
-            Of an answer without a body, nothing is sent.
-        operation: The `operationId` of the requests; all if None.
-        probability: The part of these requests that it strikes, above 0 and up to 1.
+        status: HTTP status of the response, 400 to 599; the request is not carried out. The body is
+            an error of the service if it has one for any request, else HTML of a proxy.
+        drop: Close the connection without a response, "before" or "after" the request is carried
+            out.
+        truncate: Carry out the request, send half of the response body, and close the connection.
+            If the response has no body, nothing is sent.
+        operation: `operationId` of the requests; None for all.
+        probability: Share of these requests that are affected, above 0 and up to 1.
 
     Raises:
-        ValueError: If that makes no sense.
+        ValueError: A value is invalid.
     """
 
     latency: float = 0.0
@@ -62,8 +61,8 @@ class Fault:
     operation: str | None = None
     probability: float = 1.0
 
-    def __post_init__(self) -> None:
-        """Refuse what makes no sense."""
+    def __attrs_post_init__(self) -> None:
+        """Validate the attributes."""
         right = {
             "latency": 0 <= self.latency <= _MAX_LATENCY,
             "status": self.status is None or 400 <= self.status <= 599,
@@ -75,28 +74,28 @@ class Fault:
                 raise _wrong(name)
         ends = (self.status is not None) + (self.drop is not None) + self.truncate
         if ends > 1:
-            raise ValueError("only one of status, drop and truncate can be given")
+            raise ValueError("only one of status, drop and truncate can be set")
         if not ends and not self.latency:
-            raise ValueError("one of latency, status, drop and truncate is needed")
+            raise ValueError("set one of latency, status, drop and truncate")
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a fault from text, such as ``status=503,operation=ListClients,probability=0.1``.
+        """Parse a fault, such as `status=503,operation=ListClients,probability=0.1`.
 
-        The names are those of the attributes; ``truncate`` has no value, and ``drop`` alone is
-        ``drop=before``.
+        The names are those of the attributes; `truncate` has no value, and `drop` alone means
+        `drop=before`.
 
         Raises:
-            ValueError: If that is no fault; the text says why.
+            ValueError: The string is not a fault; the message says why.
         """
         values: dict[str, Any] = {}
         for part in text.split(","):
             name, equals, value = part.strip().partition("=")
             read = _READERS.get(name)
             if read is None:
-                raise ValueError(f"{name!r} is none of {', '.join(_READERS)}")
+                raise ValueError(f"{name!r} must be one of {', '.join(_READERS)}")
             if name in values:
-                raise ValueError(f"{name} is given twice")
+                raise ValueError(f"{name} is set twice")
             try:
                 values[name] = read(value if equals else None)
             except (TypeError, ValueError):
@@ -129,46 +128,46 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "probability": float,
 }
 _NEEDED = {
-    "latency": f"seconds from 0 to {_MAX_LATENCY:.0f} are needed",
-    "status": "a number from 400 to 599 is needed",
-    "drop": "before or after is needed",
-    "truncate": "it has no value",
-    "operation": "an operationId is needed",
-    "probability": "a number above 0 and up to 1 is needed",
+    "latency": f"seconds from 0 to {_MAX_LATENCY:.0f} are required",
+    "status": "must be a number from 400 to 599",
+    "drop": "must be before or after",
+    "truncate": "takes no value",
+    "operation": "must be an operationId",
+    "probability": "must be a number above 0 and up to 1",
 }
 
 
 class Faults:
-    """Faults, and which requests they strike: the same ones each time for the same seed.
+    """Faults and the requests they affect: the same ones for the same seed.
 
     Args:
-        faults: The faults. Latencies add up; of other faults that strike the same request, the
-            first one counts.
-        seed: What chance starts from.
+        faults: The faults. Latencies add up; of other faults of the same request, the first one
+            applies.
+        seed: Seed of the random numbers.
     """
 
     def __init__(self, faults: Sequence[Fault] = (), seed: int = 0) -> None:
         self._seed = seed
         self._count = 0
-        # Replaced as a whole: requests are answered in another thread.
+        # Replaced as a whole, since requests are answered in another thread.
         self._faults: tuple[tuple[Fault, random.Random], ...] = ()
         self.set(faults)
 
     @property
     def current(self) -> tuple[Fault, ...]:
-        """The faults of now."""
+        """The current faults."""
         return tuple(fault for fault, _ in self._faults)
 
     def set(self, faults: Iterable[Fault]) -> None:
-        """Replace all faults, and let chance start anew."""
+        """Replace all faults, and start again from the seed."""
         self._count = 0
         self._faults = ()
         for fault in faults:
             self.add(fault)
 
     def add(self, fault: Fault) -> Callable[[], None]:
-        """Add a fault, and return what removes it. To remove it twice does no harm."""
-        # Dice of its own for each, so that one more fault does not change when others strike.
+        """Add a fault, and return a function that removes it and may be called twice."""
+        # Each fault has its own random numbers, so that adding one does not change the others.
         dice = random.Random(f"{self._seed} {self._count}")  # noqa: S311 - nothing secret hangs on it
         self._count += 1
         self._faults = (*self._faults, (fault, dice))
@@ -179,7 +178,7 @@ class Faults:
         return remove
 
     def draw(self, operation: str) -> tuple[float, Fault | None]:
-        """Give what strikes a request: the seconds to wait, and what happens then."""
+        """Return the faults of a request: the seconds to wait, and the fault."""
         latency = 0.0
         end: Fault | None = None
         for fault, dice in self._faults:
@@ -192,10 +191,10 @@ class Faults:
 
 
 async def answer(fault: Fault | None, run: Callable[[], Awaitable[Response]]) -> Response:
-    """Carry a request out, as far as a fault allows.
+    """Carry out a request, as far as a fault allows.
 
     Raises:
-        ApiError: If the fault is one.
+        ApiError: The fault is an error response.
     """
     if fault is None:
         return await run()
@@ -213,7 +212,7 @@ async def answer(fault: Fault | None, run: Callable[[], Awaitable[Response]]) ->
 
 
 def _cut(fault: Fault, response: Response) -> Response:
-    """Return what is left of an answer, success or error."""
+    """Return the rest of a response, success or error."""
     return _Half(response) if fault.truncate and response.body else Nothing()
 
 
@@ -228,17 +227,17 @@ def _proxy_page(status: int) -> Response:
 
 
 class Nothing(Response):
-    """No answer: the connection ends."""
+    """A missing response: the connection is closed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         scope["state"]["hang_up"]()
-        # Until the server knows: it would answer in our place.
+        # Wait until the server knows, or it would send a response itself.
         while (await receive())["type"] != "http.disconnect":
             pass
 
 
 class _Half(Nothing):
-    """The head of an answer and half of its body; then the connection ends."""
+    """The head of a response and half of its body; then the connection is closed."""
 
     def __init__(self, whole: Response) -> None:
         super().__init__(whole.body, whole.status_code)

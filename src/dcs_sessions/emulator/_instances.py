@@ -1,11 +1,12 @@
-"""The instances of the project, what each of them is, and the nodes that it has."""
+"""Instances of the project and their nodes."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from dcs_sessions.emulator._errors import ApiError
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from dcs_sessions.emulator._nodes import Node
 
-# Type -> what the code of its specification begins with.
+# Type -> prefix of its specification code.
 # Source: https://support.huaweicloud.com/intl/en-us/api-dcs/ShowInstance.html.
 _SPECS: Mapping[str, str] = {
     "single": "redis.single.xu1.large.1",
@@ -27,32 +28,32 @@ CACHE_MODES = tuple(_SPECS)
 """The types of instances."""
 
 _PROXIED = ("ha_rw_split", "proxy")
-# The documented rule: 4 to 64 letters, digits, underscores and hyphens, the first no sign.
+# The documented rule: 4 to 64 letters, digits, underscores and hyphens, starting with a letter or
+# digit.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{3,63}", re.ASCII)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@attrs.frozen(kw_only=True)
 class Instance:
-    """An instance to serve.
+    """An instance of the emulator.
 
     Attributes:
-        name: Its name, 4 to 64 letters, digits, underscores and hyphens. Names may repeat.
-        instance_id: Its ID; None for a constant one.
-        cache_mode: Its type: single, ha, ha_rw_split, cluster or proxy. None for single with one
-            node, and cluster with more. The sessions of ha_rw_split and proxy are on proxy nodes.
-        nodes: Number of Valkey servers to start, each a node that holds sessions; not used with
+        name: Name of 4 to 64 letters, digits, underscores and hyphens. It need not be unique.
+        instance_id: ID; None for a default.
+        cache_mode: Type: single, ha, ha_rw_split, cluster or proxy. Default: single with one node,
+            cluster with more. The sessions of ha_rw_split and proxy are on proxy nodes.
+        nodes: Number of nodes that hold sessions, each an embedded Valkey server; ignored with
             `redis`.
-        redis: URLs of servers of one's own, each such a node.
-        node_ids: IDs of these nodes in order; None for constant ones.
+        redis: URLs of your own servers, each a node.
+        node_ids: IDs of these nodes in order; None for defaults.
         transparent_client_ip: Whether client IP pass-through is on. If not, the `addr` of a session
             is an internal address, 198.19.x.x.
-        status: Its status. One that could not be created (CREATEFAILED) or was deleted (DELETED) is
-            listed on request only.
-        description: Its description.
-        tags: Its tags.
+        status: Status. Instances with CREATEFAILED or DELETED are listed only on request.
+        description: Description.
+        tags: Tags.
 
     Raises:
-        ValueError: If one of them makes no sense; the text is its name and the reason.
+        ValueError: An attribute is invalid; the message has its name and the reason.
     """
 
     name: str
@@ -64,64 +65,64 @@ class Instance:
     transparent_client_ip: bool = True
     status: str = "RUNNING"
     description: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    tags: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
-    def __post_init__(self) -> None:
-        """Refuse what makes no sense."""
+    def __attrs_post_init__(self) -> None:
+        """Validate the attributes."""
         count = self.node_count
         if count < 1:
-            raise ValueError("nodes: at least one node is needed")
+            raise ValueError("nodes: must be at least 1")
         if not _NAME.fullmatch(self.name):
             raise ValueError(
-                "name: 4 to 64 letters, digits, underscores and hyphens are needed, the first a "
-                "letter or a digit"
+                "name: must be 4 to 64 letters, digits, underscores or hyphens, starting with a "
+                "letter or digit"
             )
         if self.cache_mode not in (None, *CACHE_MODES):
-            raise ValueError(f"cache_mode: it is one of {', '.join(CACHE_MODES)}")
+            raise ValueError(f"cache_mode: must be one of {', '.join(CACHE_MODES)}")
         if self.cache_mode == "single" and count > 1:
             raise ValueError("cache_mode: an instance of the type single has one node")
         if self.node_ids is not None and not len(self.node_ids) == len(set(self.node_ids)) == count:
-            raise ValueError(f"node_ids: {count} different ids are needed, one for each node")
+            raise ValueError(f"node_ids: {count} different IDs are required, one for each node")
 
     @property
     def node_count(self) -> int:
-        """How many nodes hold sessions."""
+        """Number of nodes that hold sessions."""
         return len(self.redis) or self.nodes
 
     @property
     def mode(self) -> str:
-        """Its type, also where none was given."""
+        """The type, or its default."""
         return self.cache_mode or ("single" if self.node_count == 1 else "cluster")
 
     @property
     def is_proxied(self) -> bool:
-        """Whether its sessions are on proxy nodes."""
+        """True if sessions are on proxy nodes."""
         return self.mode in _PROXIED
 
 
-@dataclass(slots=True, kw_only=True)
+@attrs.define(kw_only=True)
 class Served:
-    """An instance that is served.
+    """A running instance.
 
     Attributes:
-        spec: What it is.
-        instance_id: Its ID.
-        nodes: The nodes that hold its sessions, in the order in which they are shown.
-        created_at: When it was made.
+        spec: Description of the instance.
+        instance_id: ID.
+        nodes: Nodes that hold its sessions, in the order of their list.
+        created_at: Time of creation.
     """
 
     spec: Instance
     instance_id: str
     nodes: tuple[Node, ...]
-    created_at: str = field(
-        default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    created_at: str = attrs.field(
+        factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
     )
 
     def node(self, node_id: str | None) -> Node:
-        """The node of an id.
+        """Return the node with an ID.
 
         Raises:
-            ApiError: DCS.3053 if there is none, or if it is a data node behind proxies.
+            ApiError: DCS.3053: there is no such node, or it is a data node behind proxies.
         """
         for node in self.nodes:
             if node.node_id == node_id:
@@ -129,7 +130,7 @@ class Served:
         raise ApiError("DCS.3053")
 
     def listed(self) -> dict[str, Any]:
-        """The instance as ListInstances shows it, with the types that its examples have.
+        """Return the instance as in ListInstances, with the types of the vendor's examples.
 
         Source: https://support.huaweicloud.com/intl/en-us/api-dcs/ListInstances.html.
         """
@@ -147,7 +148,7 @@ class Served:
             "port": first.port,
             "domain_name": None,
             "readonly_domain_name": None,
-            # Below 1 GB the capacity is 0, and a text or a number in another field.
+            # Below 1 GB, the capacity is 0, and another field has the size.
             "capacity": 0,
             "capacity_minor": ".125",
             "max_memory": 128,
@@ -164,14 +165,14 @@ class Served:
         }
 
     def shown(self) -> dict[str, Any]:
-        """The instance as ShowInstance shows it.
+        """Return the instance as in ShowInstance.
 
         Source: https://support.huaweicloud.com/intl/en-us/api-dcs/ShowInstance.html.
         """
         shards = len(self.nodes) if self.spec.mode == "cluster" else 1
         return {
             **self.listed(),
-            # The examples of this operation have text where those of the list have other things.
+            # In the examples of this operation, some fields are strings that are not in the list's.
             "no_password_access": "true",
             "enterprise_project_id": "0",
             "cache_mode": self.spec.mode,
@@ -182,12 +183,12 @@ class Served:
         }
 
     async def configurations(self) -> dict[str, Any]:
-        """The configuration as ListConfigurations shows it: some parameters of the real server.
+        """Return the configuration as in ListConfigurations: some parameters of the real server.
 
         Source: https://support.huaweicloud.com/intl/en-us/api-dcs/ListConfigurations.html.
 
         Raises:
-            NodeError: If the server does not say.
+            NodeError: The server does not return it.
         """
         values = await self.nodes[0].configuration()
         # Read/write splitting has a limit, but no parameter for it.
@@ -213,9 +214,9 @@ class Served:
         }
 
     def matches(self, wanted: Mapping[str, str | None], *, name_equal: str) -> bool:
-        """Whether the instance is meant by the filters of ListInstances."""
+        """Return whether the instance matches the filters of ListInstances."""
         spec, name = self.spec, wanted["name"]
-        # Whichever of its two documented meanings: a flag, or the exact name itself.
+        # Both documented meanings: a flag, or the exact name.
         if name_equal not in ("", "true", "false") and spec.name != name_equal:
             return False
         if name and not (spec.name == name if name_equal == "true" else name in spec.name):

@@ -1,4 +1,4 @@
-"""Tasks that go on after their request has been answered."""
+"""Jobs that continue after the response to their request."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import logging
 import time
 import uuid
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import attrs
 
 from dcs_sessions.emulator._nodes import NodeError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# The oldest are forgotten, so that an emulator that runs for weeks stays as small as it was.
+# The oldest are removed, so that memory does not grow.
 REMEMBERED = 4096
 
 
@@ -24,22 +25,22 @@ def _now() -> str:
     return str(time.time_ns() // 1_000_000)
 
 
-@dataclass(slots=True)
+@attrs.define
 class Job:
-    """A task as ShowJobInfo shows it; times are milliseconds since 1970 as text.
+    """A job as in ShowJobInfo. Times are milliseconds since 1970, as strings.
 
     Source: https://support.huaweicloud.com/intl/en-us/api-dcs/ShowJobInfo.html.
     """
 
     job_type: str
-    job_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    job_id: str = attrs.field(factory=lambda: uuid.uuid4().hex)
     status: str = "INIT"
-    begin_time: str = field(default_factory=_now)
+    begin_time: str = attrs.field(factory=_now)
     end_time: str | None = None
     fail_reason: str | None = None
 
     def describe(self) -> dict[str, str | None]:
-        """The answer of ShowJobInfo; without ``end_time`` while there is none."""
+        """Return the response of ShowJobInfo, without `end_time` while the job runs."""
         shown: dict[str, str | None] = {
             "job_id": self.job_id,
             "job_type": self.job_type,
@@ -53,14 +54,14 @@ class Job:
 
 
 class Jobs:
-    """The tasks of the emulator."""
+    """The jobs of the emulator."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
         self._running: set[asyncio.Task[None]] = set()
 
     def start(self, job_type: str, work: Coroutine[None, None, None]) -> Job:
-        """Start a task; it succeeds when the coroutine returns and fails when it raises."""
+        """Start a job. It succeeds when the coroutine returns, and fails when it raises."""
         job = Job(job_type)
         self._jobs[job.job_id] = job
         while len(self._jobs) > REMEMBERED:
@@ -71,19 +72,19 @@ class Jobs:
         return job
 
     def find(self, job_id: str) -> Job | None:
-        """The task of an id, if there is one."""
+        """Return the job with an ID, or None."""
         return self._jobs.get(job_id)
 
     async def close(self) -> None:
-        """End what still runs."""
-        await asyncio.sleep(0)  # a task that never began would leave its coroutine behind
+        """Cancel running jobs."""
+        await asyncio.sleep(0)  # the coroutine of a job that never started must be closed
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        self._running.clear()  # each would leave by itself, but only in the next turn of the loop
+        self._running.clear()  # each would remove itself, but only in the next turn of the loop
 
     async def reset(self) -> None:
-        """End what still runs, and forget all tasks."""
+        """Cancel running jobs, and remove all jobs."""
         await self.close()
         self._jobs.clear()
 

@@ -1,4 +1,4 @@
-"""The nodes of the instance: real servers, asked over one connection each."""
+"""Nodes of an instance: real servers, each with one connection."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS = 1.0
 _REPLY_SECONDS = 10.0
 
-# What changes a server in ways that only another start undoes, as INFO counts it.
+# Commands, as counted by INFO, whose effects only a restart undoes.
 _SETTINGS = re.compile(
     rb"cmdstat_(config\|(?:set|resetstat)|client\|pause|acl\|(?:set|del|load)\w*|function\|\w+"
     rb"|module\|\w+|debug\S*|failover):"
@@ -34,24 +34,24 @@ _REPLICATION = re.compile(rb"cmdstat_(?:replicaof|slaveof):")
 
 
 class NodeError(Exception):
-    """The node's server cannot be reached, or does not do what it is asked; the text says why."""
+    """The server of a node cannot be reached, or refuses a command; the message says why."""
 
 
 class Node:
-    """A node, and the list of sessions stored for it.
+    """A node and its stored list of sessions.
 
     Args:
-        node_id: Its id in the API.
-        url: Its server: ``redis://``, ``rediss://``, ``valkey://`` or ``valkeys://``.
-        proxy: Whether it is shown as a proxy.
-        passes_through: Whether the addresses of clients are shown as they are.
+        node_id: ID of the node in the API.
+        url: URL of its server: `redis://`, `rediss://`, `valkey://` or `valkeys://`.
+        proxy: Whether it is a proxy node in the API.
+        passes_through: Whether sessions have the addresses of clients.
 
     Attributes:
-        snapshot: What the last successful scan found; None before the first.
-        scanning: Whether a scan runs now. While it does, `snapshot` stays what it was.
+        snapshot: Result of the last successful scan; None before the first.
+        scanning: Whether a scan is running. It replaces `snapshot` at its end.
 
     Raises:
-        ValueError: If the URL is none of these.
+        ValueError: The URL is invalid.
     """
 
     def __init__(
@@ -62,42 +62,42 @@ class Node:
         self._passes_through = passes_through
         self.snapshot: Snapshot | None = None
         self.scanning = False
-        # The client library is only half typed.
+        # The client library has incomplete types.
         pools: Any = ConnectionPool
         pool = pools.from_url(
             url, socket_connect_timeout=_CONNECT_SECONDS, socket_timeout=_REPLY_SECONDS, protocol=2
         )
         if not issubclass(pool.connection_class, Connection):
-            raise ValueError("a URL with a host and a port is needed")
+            raise ValueError("must be a URL with a host and a port")
         self._pool: Any = pool
         self.host = str(pool.connection_kwargs.get("host", "localhost"))
         self.port = int(pool.connection_kwargs.get("port", 6379))
         self._connection: AbstractConnection | None = None
-        # One connection at a time, so that the emulator knows its own among the sessions.
+        # One connection at a time, so that the emulator can leave out its own session.
         self._lock = asyncio.Lock()
         self._role = "master"
 
     async def check(self) -> None:
-        """Make sure that the server is there and lets its sessions be seen.
+        """Raise an error unless the server responds and lists its sessions.
 
         Raises:
-            NodeError: If not.
+            NodeError: It does not.
         """
         await self.sessions()
 
     async def ping(self) -> None:
-        """Make sure that the server is there.
+        """Raise an error unless the server responds.
 
         Raises:
-            NodeError: If not.
+            NodeError: It does not.
         """
         await self._call(("PING",))
 
     async def sessions(self) -> list[Session]:
-        """All sessions but the emulator's own.
+        """Return all sessions except the emulator's own.
 
         Raises:
-            NodeError: If the server does not list them.
+            NodeError: The server does not list them.
         """
         own, reply = await self._call(("CLIENT", "ID"), ("CLIENT", "LIST"))
         try:
@@ -111,10 +111,10 @@ class Node:
         return sessions
 
     async def configuration(self) -> dict[str, str]:
-        """The server's configuration.
+        """Return the configuration of the server.
 
         Raises:
-            NodeError: If the server does not say.
+            NodeError: The server does not return it.
         """
         (reply,) = await self._call(("CONFIG", "GET", "*"))
         if not isinstance(reply, list):
@@ -123,50 +123,50 @@ class Node:
         return dict(zip(texts[::2], texts[1::2], strict=True))
 
     async def kill(self, addrs: Iterable[str]) -> None:
-        """End the sessions of these addresses; those that are gone already need no ending.
+        """End the sessions with these addresses. Addresses without a session are ignored.
 
         Raises:
-            NodeError: If the server does not end them.
+            NodeError: The server does not end them.
         """
-        # Whatever text a request holds, only an address that the server itself has listed goes
-        # back to it. Whoever disconnects in between is gone, as was asked.
+        # Only addresses that the server has listed are sent to it, whatever the request contains. A
+        # session that disconnects in between is gone, as requested.
         listed = {str(session["peer"]) for session in await self.sessions()}
         commands = [("CLIENT", "KILL", "ADDR", addr) for addr in set(addrs) & listed]
         if commands:
             await self._call(*commands)
 
     async def kill_all(self) -> None:
-        """End all sessions but the emulator's own.
+        """End all sessions except the emulator's own.
 
-        The links between a master and its replicas stay: they are the instance's, no user's.
+        The links between a master and its replicas are kept: they belong to the instance.
 
         Raises:
-            NodeError: If the server does not end them.
+            NodeError: The server does not end them.
         """
-        # The server ends all of a kind in one step, so that no newcomer slips through.
+        # The server ends all sessions of a type in one step.
         await self._call(
             ("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"),
             ("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes"),
         )
 
     async def replicate(self, master: Node) -> None:
-        """Make the server a replica of another node's.
+        """Make the server a replica of another node.
 
         Raises:
-            NodeError: If it refuses.
+            NodeError: The server refuses.
         """
         (reply,) = await self._call(("REPLICAOF", master.host, str(master.port)))
         if reply != b"OK":
             raise NodeError(f"{self.host}:{self.port}: REPLICAOF: {reply}")
 
     async def reset(self, master: Node | None = None) -> None:
-        """Make the server as it was: no sessions and no data.
+        """Reset the server: no sessions and no data.
 
         Args:
-            master: The node of which it is a replica.
+            master: The node that it replicates, or None.
 
         Raises:
-            NodeError: If that is not enough, so that the server has to be started again.
+            NodeError: The server cannot be reset, and must be restarted.
         """
         self.snapshot = None
         self.scanning = False
@@ -184,10 +184,10 @@ class Node:
     async def describe(
         self, instance_id: str, group: int, *, behind: bool = False
     ) -> dict[str, Any]:
-        """The node as ShowNodesInformation shows it.
+        """Return the node as in ShowNodesInformation.
 
-        With `behind`, as the data node that stands behind a proxy, with an ID of its own. It is the
-        same server, since no session operation takes such a node.
+        With `behind`, return the data node behind a proxy node, with its own ID. It has the same
+        server, since session operations do not accept data nodes.
 
         Source: https://support.huaweicloud.com/intl/en-us/api-dcs/ShowNodesInformation.html.
         """
@@ -196,13 +196,13 @@ class Node:
             self._role = "slave" if role[0] == b"slave" else "master"
             status = "Active"
         except NodeError:
-            status = "Inactive"  # and its last known role
+            status = "Inactive"  # with its last known role
         host = await _address(self.host)
         proxy = self._proxy and not behind
         kind = "proxy" if proxy else self._role
         node_id = uuid.uuid5(uuid.NAMESPACE_OID, self.node_id).hex if behind else self.node_id
         return {
-            # Another id on purpose: whoever mixes the two up finds out here.
+            # Another ID, so that mixing up the two fails.
             "logical_node_id": node_id[::-1],
             "name": f"({'replica' if kind == 'slave' else kind}){host}",
             "status": status,
@@ -229,18 +229,18 @@ class Node:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             with suppress(ValkeyError, OSError):
-                # With waiting: the end of TLS takes a round trip, and the loop may stop next.
+                # Wait for it: closing TLS takes a round trip, and the loop may be stopped next.
                 await connection.disconnect()
 
     async def _call(self, *commands: tuple[str, ...]) -> list[Any]:
-        """Run commands over the same connection; replies as they are on the wire."""
+        """Run commands over the same connection, and return the replies unparsed."""
         async with self._lock:
-            # A connection that was good once may have ended with its server: that says nothing
-            # about the server of now. A fresh one does.
+            # An old connection may have ended with a server that was restarted since: retry once
+            # with a new one.
             if self._connection is not None:
                 with suppress(ValkeyError, OSError):
                     return await self._exchange(self._connection, commands)
-            # Not through the pool: it decides itself when to connect, and how often.
+            # Not from the pool, which reconnects by its own rules.
             connection: Any = self._pool.make_connection()
             self._connection = connection
             try:
@@ -257,20 +257,20 @@ class Node:
             await connection.send_packed_command(connection.pack_commands(commands))
             return [await connection.read_response(disable_decoding=True) for _ in commands]
         except BaseException:
-            # Replies may be left unread: they must not be taken for those of the next command.
+            # Unread replies must not be read as those of the next command.
             await self.close()
             raise
 
 
 def internal_address(peer: str) -> str:
-    """The address that a session has without pass-through: the same one for the same host."""
+    """Return the address of a session without pass-through, the same one for the same host."""
     host, _, port = peer.rpartition(":")
     digest = zlib.crc32(host.encode())
     return f"198.19.{digest >> 8 & 255}.{digest & 255}:{port}"
 
 
 async def _address(host: str) -> str:
-    """The IP address of a host, or its name if it has none at the moment."""
+    """Return the IP address of a host, or its name if it cannot be resolved."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
@@ -279,7 +279,7 @@ async def _address(host: str) -> str:
 
 
 def masked(url: str) -> str:
-    """A server's URL without login and options, to be shown; also one that is malformed."""
+    """Return the URL of a server, or a malformed one, without credentials and options."""
     scheme, separator, rest = url.partition("://")
     _, at, address = rest.rpartition("@")
     return f"{scheme}{separator}{'***@' if at else ''}{address.partition('?')[0]}"

@@ -1,10 +1,9 @@
-"""The emulator as a whole: its nodes, its HTTP server, and the thread both live in."""
+"""The emulator: nodes, HTTP server, and the thread of both."""
 
 from __future__ import annotations
 
 import asyncio
 import atexit
-import dataclasses
 import ipaddress
 import itertools
 import json
@@ -21,6 +20,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import attrs
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -40,17 +40,17 @@ if TYPE_CHECKING:
     from dcs_sessions.emulator._faults import Fault
 
 _BACKLOG = 2048
-_RESET_SECONDS = 1.0  # for a server that does not answer any more
-_KEEP_ALIVE_SECONDS = 75  # of a pooled connection; nginx has the same
-_HEAD_SECONDS = 30.0  # for a request up to its body
+_RESET_SECONDS = 1.0  # of a server that does not respond any more
+_KEEP_ALIVE_SECONDS = 75  # of an idle connection, as in nginx
+_HEAD_SECONDS = 30.0  # of a request head
 
 
 class EmulatorError(Exception):
     """The emulator cannot start.
 
     Attributes:
-        argument: Which argument of `Emulator` is to blame.
-        reason: Why, in one line and without secrets.
+        argument: Name of the argument of `Emulator` that is the cause.
+        reason: Reason in one line, without secrets.
     """
 
     def __init__(self, argument: str, reason: str) -> None:
@@ -60,61 +60,63 @@ class EmulatorError(Exception):
 
 
 class Emulator:
-    """A local DCS: instances whose nodes are real servers, behind the documented API.
+    """A local DCS: instances whose nodes are real servers, with the documented API.
 
-    It runs in a thread of this process, and embedded nodes are Valkey processes that end with it::
+    It runs in a thread of this process. Embedded nodes are Valkey processes that end with it.
 
-        with Emulator() as dcs:
-            print(dcs.endpoint, dcs.node_ids, dcs.redis_urls)
+    ```python
+    with Emulator() as dcs:
+        print(dcs.endpoint, dcs.node_ids, dcs.redis_urls)
+    ```
 
-    Several may run at once. Nothing is kept when one ends.
+    Several can run at once. Nothing is kept after the end.
 
-    Source of what it does: https://support.huaweicloud.com/intl/en-us/api-dcs/.
+    See https://support.huaweicloud.com/intl/en-us/api-dcs/.
 
     Args:
-        host: The address to listen at. Anything but loopback lets others in.
-        port: The TCP port to listen at; 0 takes a free one.
-        nodes: How many Valkey servers to start, each a node; not used with `redis`.
-        redis: URLs of servers of one's own, each a node: Valkey, or Redis 6.2 and later.
-        project_id: The project of the instances.
-        instance_id: The first instance, whose nodes these are.
-        instance_name: Its name.
-        cache_mode: Its type: single, ha, ha_rw_split, cluster or proxy. By default single with one
-            node, and cluster with more.
-        transparent_client_ip: Whether its client IP pass-through is on. If not, the `addr` of a
-            session is an internal address, 198.19.x.x.
-        node_ids: Ids of the nodes in order, instead of the constant ones.
+        host: Address to listen on. Other machines can connect unless it is loopback.
+        port: TCP port to listen on; 0 picks a free one.
+        nodes: Number of nodes, each an embedded Valkey server; ignored with `redis`.
+        redis: URLs of your own servers, each a node: Valkey, or Redis 6.2 and later.
+        project_id: Project ID of the instances.
+        instance_id: ID of the first instance, which has these nodes.
+        instance_name: Name of the first instance.
+        cache_mode: Type of the first instance: single, ha, ha_rw_split, cluster or proxy. Default:
+            single with one node, cluster with more.
+        transparent_client_ip: Whether client IP pass-through of the first instance is on. If not,
+            the `addr` of a session is an internal address, 198.19.x.x.
+        node_ids: IDs of the nodes in order; None for defaults.
         instances: Further instances.
-        credentials: The logins to take, instead of the constant ones.
-        scan_delay: Seconds that a scan takes at least.
-        rate_limit: Requests, and the seconds within which each caller may make so many.
-        key_lock: Seconds for which an access key is locked after more than five refused signatures
-            in a row. The service has 300; 0 for never, so that one test's failures are not the
-            next one's.
-        allowed_hosts: Host names that requests may be for while it listens on loopback, besides
-            `localhost` and loopback addresses. All others are refused, for a web page may have its
-            name resolve to loopback.
-        faults: What goes wrong on purpose, to see how a program takes it.
-        seed: What chance starts from where a fault strikes a part of the requests only: with the
-            same seed, the same ones. Another one each time by default.
+        credentials: Accepted credentials; None for the defaults.
+        scan_delay: Minimum duration of a scan in seconds.
+        rate_limit: Number of requests of each caller, and the seconds of the window; None for no
+            limit.
+        key_lock: Seconds for which an access key is locked after more than five consecutive refused
+            signatures. The service has 300; 0 means never, so that tests do not affect each other.
+        allowed_hosts: Host names that requests may have, besides `localhost` and loopback
+            addresses, while it listens on loopback. Others are refused, since a web page may make
+            its own name resolve to loopback.
+        faults: Faults to inject.
+        seed: Seed of faults with a probability: the same seed affects the same requests. Default: a
+            random one.
 
     Attributes:
-        endpoint: The URL of the API, without a path. This one and the next two are known once it
-            runs.
-        node_ids: The ids of the nodes of the first instance that hold its sessions.
-        redis_urls: The nodes' servers, in the same order; passwords included.
-        project_id: The project of the instances.
-        instance_id: The first instance.
-        instance_name: Its name.
-        token: A token that may do everything.
-        readonly_token: A token that may not kill.
-        noaccess_token: A token that may do nothing.
-        ak: The access key.
-        sk: The secret key.
+        endpoint: URL of the API, without a path. It and the next two attributes are set by the
+            start.
+        node_ids: IDs of the nodes of the first instance that hold its sessions.
+        redis_urls: URLs of the servers of these nodes, in the same order, with passwords.
+        project_id: Project ID of the instances.
+        instance_id: ID of the first instance.
+        instance_name: Name of the first instance.
+        token: A token with all permissions.
+        readonly_token: A token without the permission to end sessions.
+        noaccess_token: A token without permissions.
+        ak: Access key.
+        sk: Secret key.
         seed: The seed of the faults.
 
     Raises:
-        EmulatorError: If an argument makes no sense.
+        EmulatorError: An argument is invalid.
     """
 
     def __init__(
@@ -152,10 +154,10 @@ class Emulator:
         except ValueError as error:
             argument, _, reason = str(error).partition(": ")
             raise EmulatorError({"name": "instance_name"}.get(argument, argument), reason) from None
-        # Nodes without an ID of their own are counted through, over all instances.
+        # Default IDs of nodes are counted over all instances.
         numbers = itertools.count()
         self._specs = [
-            dataclasses.replace(
+            attrs.evolve(
                 spec,
                 instance_id=spec.instance_id or _constants.instance_id(index),
                 node_ids=tuple(spec.node_ids or _next_ids(numbers, spec.node_count)),
@@ -167,17 +169,17 @@ class Emulator:
             [node_id for spec in self._specs for node_id in spec.node_ids or ()],
         ):
             if len(set(ids)) != len(ids):
-                raise EmulatorError("instances", "each needs an id, and nodes, of its own")
+                raise EmulatorError("instances", "each must have its own ID and nodes")
         if not 0 <= port <= 65535:
-            raise EmulatorError("port", f"{port} is no port")
+            raise EmulatorError("port", f"{port} must be a port from 0 to 65535")
         if not scan_delay >= 0:
-            raise EmulatorError("scan_delay", "a scan cannot take less than no time")
+            raise EmulatorError("scan_delay", "must be at least 0")
         if rate_limit is not None and min(rate_limit) < 1:
             raise EmulatorError("rate_limit", "both numbers must be at least 1")
         if not 0 <= key_lock < math.inf:
-            raise EmulatorError("key_lock", "a number of seconds, 0 or more, is needed")
+            raise EmulatorError("key_lock", "must be a number of seconds, at least 0")
         if not all(re.fullmatch(r"[A-Za-z0-9._:-]+", name) for name in allowed_hosts):
-            raise EmulatorError("allowed_hosts", "names without a port are needed")
+            raise EmulatorError("allowed_hosts", "must be host names without a port")
         _check_faults(faults)
         self._credentials = credentials or Credentials()
         self.project_id = project_id
@@ -234,17 +236,17 @@ class Emulator:
 
     @property
     def masked_redis_urls(self) -> tuple[str, ...]:
-        """The nodes' servers without their passwords, to be shown."""
+        """URLs of the servers without passwords."""
         return tuple(masked(url) for url in self.redis_urls)
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """What goes wrong on purpose; it can be replaced while the emulator runs.
+        """Injected faults, which can be replaced while the emulator runs.
 
-        A request that has been struck already stays so.
+        Requests that are affected already are not changed.
 
         Raises:
-            EmulatorError: If a fault names no operation of the API.
+            EmulatorError: A fault names an unknown operation.
         """
         return self._faults.current
 
@@ -255,12 +257,12 @@ class Emulator:
 
     @contextmanager
     def fault(self, fault: Fault) -> Generator[None]:
-        """Let one more thing go wrong for the length of a `with` block.
+        """Inject one more fault during a `with` block.
 
         `with dcs.fault(Fault(status=503, operation="ListClients")): ...`
 
         Raises:
-            EmulatorError: If the fault names no operation of the API.
+            EmulatorError: The fault names an unknown operation.
         """
         _check_faults([fault])
         remove = self._faults.add(fault)
@@ -270,34 +272,34 @@ class Emulator:
             remove()
 
     def reset(self) -> None:
-        """Make everything as it was at the start, which takes less time than another start.
+        """Restore the state after the start, faster than a restart.
 
-        Requests that are being answered are cut off. Stored lists, tasks, counted requests and
-        locked keys are forgotten, and the faults are those that were given. Embedded servers lose
-        their sessions, data and changed settings, and one that has ended is started again at the
-        same address. Servers of your own (`redis`) are not touched.
+        Running requests are aborted. Stored lists, jobs, request counts and key locks are removed,
+        and the faults are those passed to the constructor. Embedded servers lose their sessions,
+        data and changed settings, and a server that has ended is restarted at the same address.
+        Your own servers (`redis`) are not changed.
 
         Raises:
-            EmulatorError: If an embedded server cannot be started again.
-            RuntimeError: If it does not run.
+            EmulatorError: An embedded server cannot be restarted.
+            RuntimeError: It is not running.
         """
         if self._loop is None or self._ended.is_set():
-            raise RuntimeError("the emulator does not run: start it first")
+            raise RuntimeError("the emulator is not running: start it first")
         asyncio.run_coroutine_threadsafe(self._reset(), self._loop).result()
 
     def start(self) -> None:
-        """Start it; once this returns, it serves.
+        """Start the emulator. It serves once this returns.
 
         Raises:
-            EmulatorError: If it cannot: the port is taken, a server is not there, ...
-            RuntimeError: If it runs already.
+            EmulatorError: It cannot start: the port is taken, a server does not respond, ...
+            RuntimeError: It is running already.
         """
         if self._thread is not None:
-            raise RuntimeError("the emulator runs already")
+            raise RuntimeError("the emulator is running already")
         listener = _listen(self._host, self._port)
         serving: Future[None] = Future()
         self._ended.clear()
-        # A thread of its own also for embedded servers, which end with the thread that made them.
+        # One thread also for embedded servers, which end with the thread that started them.
         self._thread = threading.Thread(
             target=self._run, args=(listener, serving), name="dcs-emulator", daemon=True
         )
@@ -311,10 +313,10 @@ class Emulator:
         self.endpoint = _endpoint(listener)
 
     def stop(self) -> None:
-        """End it, and its embedded servers. Doing so twice does no harm."""
+        """Stop the emulator and its embedded servers. It may be called twice."""
         atexit.unregister(self.stop)
         if self._server is not None and self._loop is not None:
-            with suppress(RuntimeError):  # the loop has ended by itself
+            with suppress(RuntimeError):  # the loop has ended already
                 self._loop.call_soon_threadsafe(self._server.end)
         if self._thread is not None:
             self._thread.join()
@@ -322,7 +324,7 @@ class Emulator:
         self.endpoint = ""
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it ends by itself, which it should not, or for so many seconds.
+        """Wait until the emulator ends unexpectedly, for at most a number of seconds.
 
         Returns:
             Whether it has ended.
@@ -330,12 +332,12 @@ class Emulator:
         return self._ended.wait(timeout)
 
     def write_ready_file(self, path: Path) -> None:
-        """Write all that a client needs to a JSON file that only its owner can read.
+        """Write addresses, IDs and credentials to a JSON file that only its owner can read.
 
-        The file appears whole or not at all; one that is there already is replaced.
+        The file is replaced atomically.
 
         Raises:
-            OSError: If it cannot be written.
+            OSError: The file cannot be written.
         """
         facts = {
             "endpoint": self.endpoint,
@@ -403,7 +405,7 @@ class Emulator:
             )
             stack.push_async_callback(state.jobs.close)
             config = uvicorn.Config(
-                # A factory, because uvicorn calls anything else to find out whether it is one.
+                # A factory, since uvicorn calls any other object to find out whether it is one.
                 lambda: App(state),
                 factory=True,
                 interface="asgi3",
@@ -421,7 +423,7 @@ class Emulator:
     async def _reset(self) -> None:
         state, server = self._state, self._server
         if state is None or server is None:
-            raise RuntimeError("the emulator is ending")
+            raise RuntimeError("the emulator is stopping")
         await server.cut_off()
         await state.jobs.reset()
         if state.throttle is not None:
@@ -439,7 +441,7 @@ class Emulator:
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it has started, and ends without waiting for anybody."""
+    """A server that reports its start, and stops without waiting for requests."""
 
     def __init__(self, config: uvicorn.Config, serving: Future[None]) -> None:
         super().__init__(config)
@@ -457,12 +459,12 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         counter = 0
         while not await self.on_tick(counter):
-            counter = (counter + 1) % 864000  # as in uvicorn, whose ticks tell the time
+            counter = (counter + 1) % 864000  # as in uvicorn, whose ticks update the Date header
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), 0.1)
 
     async def cut_off(self) -> None:
-        """End all requests that are being answered."""
+        """Abort all running requests."""
         tasks = list(self.server_state.tasks)
         for task in tasks:
             task.cancel()
@@ -475,16 +477,16 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.shutdown()
         await self.cut_off()
-        # What has been written already is for the system to send; what has not, nobody reads.
+        # The system sends what has been written already; the rest is dropped.
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        # Each leaves the set when the loop has told it, which takes one or two turns.
+        # Each leaves the set after one or two turns of the loop.
         while self.server_state.connections:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
 
 class _Protocol(H11Protocol):
-    """HTTP/1.1, whose own refusals look like all others, and which does not wait for ever."""
+    """HTTP/1.1 with error responses of the API, and with a timeout of request heads."""
 
     _patience: asyncio.TimerHandle | None = None
 
@@ -497,7 +499,7 @@ class _Protocol(H11Protocol):
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
             self._calm()
-        elif self._patience is None:  # the first part of a next request
+        elif self._patience is None:  # the beginning of the next request
             self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -510,7 +512,7 @@ class _Protocol(H11Protocol):
     def _head_is_late(self) -> None:
         if self.conn.trailing_data[0]:
             self.send_400_response("the request head is too slow")
-        else:  # nothing was asked yet
+        else:  # no request has started
             self.timeout_keep_alive_handler()
 
     def _calm(self) -> None:
@@ -519,7 +521,7 @@ class _Protocol(H11Protocol):
             self._patience = None
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Java offers HTTP/2 in every request, which is no reason to warn."""
+        """Do not warn about the HTTP/2 upgrade that Java offers in every request."""
 
     def send_400_response(self, msg: str) -> None:
         request_id = uuid.uuid4().hex
@@ -536,8 +538,8 @@ def _listen(host: str, port: int) -> socket.socket:
         ((family, *_, address), *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise EmulatorError("host", f"{host}: {error.strerror}") from None
-    # Not create_server(): it leaves the protocol open, and asyncio switches Nagle's algorithm off
-    # only where it reads TCP. An answer would take 40 ms.
+    # Not create_server(), which leaves the protocol open: asyncio turns off Nagle's algorithm only
+    # for TCP sockets, and a response would take 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -557,18 +559,18 @@ def _is_loopback(listener: socket.socket) -> bool:
 def _endpoint(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     address = ipaddress.ip_address(host)
-    if address.is_unspecified:  # all addresses, of which this one always works
+    if address.is_unspecified:  # all addresses, of which loopback always works
         address = ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
     return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"
 
 
 def _start_valkeys(stack: AsyncExitStack, specs: Sequence[Instance]) -> dict[str, EmbeddedValkey]:
-    """Start all embedded servers at the same time; they end with the stack."""
+    """Start all embedded servers at the same time. They end with the stack."""
     servers: list[EmbeddedValkey] = []
     stack.callback(_end_valkeys, servers)
     try:
         count = sum(spec.nodes for spec in specs if not spec.redis)
-        # One by one, so that each is in the list, and ends, whatever happens to the next.
+        # One by one, so that each is stopped if the next one fails.
         for _ in range(count):
             servers.append(EmbeddedValkey(wait=False))  # noqa: PERF401
         for server in servers:
@@ -579,14 +581,14 @@ def _start_valkeys(stack: AsyncExitStack, specs: Sequence[Instance]) -> dict[str
 
 
 def _end_valkeys(servers: Sequence[EmbeddedValkey]) -> None:
-    # All are told to end before the first is waited for.
+    # Stop all before waiting for the first.
     for wait in (False, True):
         for server in servers:
             server.kill(wait=wait)
 
 
 async def _reset_node(node: Node, master: Node | None, server: EmbeddedValkey) -> None:
-    """Make a node as it was; if its server does not do that, by starting it again."""
+    """Reset a node, or restart its server if it cannot be reset."""
     try:
         async with asyncio.timeout(_RESET_SECONDS):
             await node.reset(master)
@@ -601,7 +603,7 @@ async def _reset_node(node: Node, master: Node | None, server: EmbeddedValkey) -
 
 def _check_faults(faults: Sequence[Fault]) -> None:
     if not OPERATIONS.issuperset(fault.operation for fault in faults if fault.operation):
-        reason = f"operation: it is one of {', '.join(sorted(OPERATIONS))}"
+        reason = f"operation: must be one of {', '.join(sorted(OPERATIONS))}"
         raise EmulatorError("faults", reason)
 
 
@@ -631,8 +633,8 @@ async def _open_node(stack: AsyncExitStack, node_id: str, url: str, **settings: 
         node = Node(node_id, url, **settings)
         stack.push_async_callback(node.close)
         await node.check()
-    except ValueError:  # its text could hold a part of the password
-        reason = "no URL like redis://user:password@host:6379/0"
+    except ValueError:  # its message could contain a part of the password
+        reason = "must be a URL such as redis://user:password@host:6379/0"
         raise EmulatorError("redis", f"{masked(url)}: {reason}") from None
     except NodeError as error:
         raise EmulatorError("redis", f"{masked(url)}: {error}") from None

@@ -1,21 +1,22 @@
-"""What a node's ``CLIENT LIST`` says, in the words of the DCS API."""
+"""Conversion of `CLIENT LIST` of a node to sessions of the DCS API."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 Session = dict[str, str | int]
-"""A session as ListClients shows it: 21 fields, counters as `int`, all else as `str`.
+"""A session as in ListClients: 21 fields, counters as `int`, all others as `str`.
 
 Source: https://support.huaweicloud.com/intl/en-us/api-dcs/ListClients.html, table 4.
 """
 
-# Field of the API -> field of CLIENT LIST, and what stands for one that the server does not have.
+# Field of the API -> field of CLIENT LIST, and its default if the server does not have it.
 _TEXT: Mapping[str, tuple[bytes, str]] = {
     "id": (b"id", ""),
     "addr": (b"addr", ""),
@@ -25,8 +26,8 @@ _TEXT: Mapping[str, tuple[bytes, str]] = {
     "db": (b"db", "0"),
     "flags": (b"flags", "N"),
     "events": (b"events", ""),
-    # The service sees a session from two sides: `addr` may be an address within it, `peer` is the
-    # one to send to kill. Without a proxy in between they are the same.
+    # `addr` may be an internal address of the service; `peer` is the one to end the session by.
+    # Without a proxy they are equal.
     "peer": (b"addr", ""),
     "user": (b"user", "default"),
 }
@@ -42,32 +43,32 @@ _NUMBERS: Mapping[str, tuple[bytes, int]] = {
     "oll": (b"oll", 0),
     "omem": (b"omem", 0),
 }
-_NETWORK = "vpc"  # the only value that any document shows
+_NETWORK = "vpc"  # the only value in the documents
 
 FIELDS = frozenset((*_TEXT, *_NUMBERS, "network"))
-"""The names of a session's fields: what ListClients can sort by."""
+"""Names of the fields of a session, by which ListClients can sort."""
 
-# Texts on the wire and yet numbers: "10" comes after "9".
+# Strings that are sorted as numbers: "10" comes after "9".
 _NUMERIC_TEXT = frozenset(("id", "fd", "db"))
 
 
 class ClientListError(ValueError):
-    """``CLIENT LIST`` was answered with something else."""
+    """The reply is not that of `CLIENT LIST`."""
 
 
 def parse_client_list(reply: bytes) -> list[Session]:
-    r"""Read the reply of ``CLIENT LIST``.
+    r"""Return the sessions in a reply of `CLIENT LIST`.
 
-    Fields may come in any order, unknown ones are passed over, and a value may hold ``=``. Bytes
-    that are not UTF-8 (a name can hold them) become ``\xNN``. A server older than a field leaves
-    it out and gets the value that the field has when nothing has happened.
+    Fields may be in any order, unknown ones are ignored, and a value may contain `=`. Bytes that
+    are not UTF-8, as in names, become `\xNN`. A field that an old server does not have gets its
+    default.
 
-    Source of the form: https://valkey.io/commands/client-list/.
+    See https://valkey.io/commands/client-list/.
 
     Raises:
-        ClientListError: If a line has no id or address, or a counter is not a number.
+        ClientListError: A line has no ID or address, or a counter is not a number.
     """
-    # Only a line feed ends a line: splitlines() would break at bytes that a name may hold.
+    # Only a line feed ends a line: splitlines() would split at bytes that a name may contain.
     return [_parse_line(line) for line in reply.split(b"\n") if line.strip()]
 
 
@@ -75,8 +76,8 @@ def _parse_line(line: bytes) -> Session:
     values: dict[bytes, bytes] = {}
     for item in line.strip(b"\r").split(b" "):
         name, equals, value = item.partition(b"=")
-        # The first of two equal names counts: what the server writes comes before what a client
-        # could smuggle in behind it.
+        # The first of two equal names counts: fields of the server precede those that a client
+        # could inject.
         if equals and name not in values:
             values[name] = value
     if not values.get(b"id", b"").isdigit() or not values.get(b"addr"):
@@ -95,13 +96,13 @@ def _parse_line(line: bytes) -> Session:
     return session
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Snapshot:
-    """The sessions of a node at a moment.
+    """The sessions of a node at one time.
 
     Attributes:
-        time: When the list was taken, in UTC: ``2023-06-15T03:10:01.332Z``.
-        sessions: The sessions, by id ascending.
+        time: Time of the list in UTC: `2023-06-15T03:10:01.332Z`.
+        sessions: The sessions, by ascending ID.
     """
 
     time: str
@@ -109,23 +110,23 @@ class Snapshot:
 
     @classmethod
     def of(cls, sessions: Sequence[Session]) -> Snapshot:
-        """Take a snapshot now."""
+        """Return a snapshot of the current sessions."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return cls(now, sorted(sessions, key=lambda session: int(session["id"])))
 
     def page(
         self, *, offset: int, limit: int, addr: str | None, sort: str, descending: bool
     ) -> tuple[list[Session], int]:
-        """Select a page of the list, and count all sessions that match."""
+        """Return a page of the list, and the number of all sessions that match."""
         found = [session for session in self.sessions if addr is None or _matches(session, addr)]
-        # Sorting keeps the order of equals in both directions, so that pages never overlap.
+        # Sorting is stable in both directions, so that pages never overlap.
         found.sort(key=_sort_key(sort), reverse=descending)
         return found[offset : offset + limit], len(found)
 
 
 def _matches(session: Session, addr: str) -> bool:
-    # No document says how `addr` matches. Here: an address with its port exactly, or an address
-    # alone on whatever port. A part of an address matches nothing, an empty text everything.
+    # No document states how `addr` matches. Here: an address with its port, exactly, or an address
+    # with any port. A part of an address matches nothing, an empty string everything.
     full = str(session["addr"])
     host = full.rpartition(":")[0]
     return addr in ("", full, host, host.strip("[]"))

