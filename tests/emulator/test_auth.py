@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 from urllib.parse import unquote
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.requests import Request
 
 from dcs_sessions import _signing
@@ -23,6 +27,7 @@ from dcs_sessions.emulator import (
     TEMPORARY_SECRET_KEY,
     Credentials,
     Emulator,
+    _auth,
     node_id,
 )
 from dcs_sessions.emulator._auth import Caller, KeyLock, Throttle, _explanation, _warn
@@ -374,10 +379,71 @@ def test_throttle(make_dcs: MakeDcs, make_api: MakeApi) -> None:
     assert make_api(dcs, "wrong").nodes().status_code == 401, "who is unknown is not counted"
 
 
-def test_throttle_opens_again() -> None:
-    throttle = Throttle(1, 1)
-    throttle._windows["token"] = (-1000.0, 5)
-    throttle.count(Caller("token"))
+class Clock:
+    """Stands for the module `time` in the emulator."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+# Callers, one of whom asks much more often, and the seconds until the next one asks.
+ASKED = st.lists(
+    st.tuples(
+        st.sampled_from(("token", "token", "token", "readonly_token", "ak")),
+        st.sampled_from((0.0, 0.0, 0.25, 1.0, 2.5)),
+    ),
+    max_size=60,
+)
+
+
+@given(ASKED, st.integers(1, 4), st.integers(1, 3))
+def test_every_caller_has_so_many_requests_within_each_window(
+    asked: list[tuple[str, float]], limit: int, seconds: int
+) -> None:
+    clock, throttle = Clock(), Throttle(limit, seconds)
+    windows: dict[str, list[float]] = {}
+    with mock.patch.object(_auth, "time", clock):
+        for name, wait in asked:
+            requests = windows.setdefault(name, [])
+            # The first request begins a window, and the first one after its end the next.
+            if requests and clock.now >= requests[0] + seconds:
+                requests.clear()
+            requests.append(clock.now)
+            is_refused = len(requests) > limit
+            with pytest.raises(ApiError) if is_refused else nullcontext():
+                throttle.count(Caller(name))
+            clock.now += wait
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(("ak", "ak", "ak", "temporary_ak")),
+            # A key is locked in most of the lists, and asked for while it is.
+            st.sampled_from((*[True] * 11, False)),
+            st.sampled_from((0.0, 0.0, 0.5, 1.5)),
+        ),
+        min_size=30,
+        max_size=60,
+    )
+)
+def test_every_key_is_locked_by_refusals_in_a_row(asked: list[tuple[str, bool, float]]) -> None:
+    clock, lock = Clock(), KeyLock(2.0)
+    refused: dict[str, int] = {}
+    opens: dict[str, float] = {}
+    with mock.patch.object(_auth, "time", clock):
+        for name, is_wrong, wait in asked:
+            is_locked = clock.now < opens.get(name, 0.0)
+            with pytest.raises(ApiError) if is_locked else nullcontext():
+                lock.check(name)
+            if not is_locked:
+                lock.count(name, refused=is_wrong)
+                refused[name] = refused.get(name, 0) + 1 if is_wrong else 0
+                if refused[name] > 5:
+                    refused[name], opens[name] = 0, clock.now + 2.0
+            clock.now += wait
 
 
 def test_token_in_a_second_header_is_taken_with_a_warning(

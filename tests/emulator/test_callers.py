@@ -354,6 +354,17 @@ def test_every_field_sorts_in_both_orders(world: World) -> None:
             world.check(world.read(node, *query, ("offset", "1"), ("limit", "3")))
 
 
+def test_node_that_is_gone_keeps_its_last_role(world: World) -> None:
+    for role in ("slave", "master", "slave"):
+        for node in world.nodes:
+            node.server.role = role
+            world.check(world.call("logical-nodes", node=node))
+            node.server.fall()
+            for _ in range(2):
+                world.check(world.call("logical-nodes", node=node))
+            node.server.rise()
+
+
 @pytest.mark.parametrize("sort", ["id", "name", "addr"])
 def test_pages_of_three_thousand_sessions_are_the_list(world: World, sort: str) -> None:
     node = world.nodes[0]
