@@ -21,7 +21,7 @@ def run(*arguments: str, ci: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])
-def test_language_that_is_missing_is_named(ci: str, code: int) -> None:
+def test_missing_tools_of_a_language_are_named(ci: str, code: int) -> None:
     done = run("go", "rust", ci=ci)
     assert done.returncode == code
     assert done.stdout == (
@@ -30,7 +30,7 @@ def test_language_that_is_missing_is_named(ci: str, code: int) -> None:
     )
 
 
-def test_language_that_nobody_has_written_an_example_for() -> None:
+def test_unknown_language_is_refused() -> None:
     done = run("cobol", ci="")
     assert done.returncode == 2
     assert "there is no example for cobol" in done.stderr

@@ -102,7 +102,7 @@ SECRETS = {"s3cret/+": "X-Auth-Token", "sk": ""}
         ("/v2/p", (("X-Auth-Token", "sk"),), b"", "in the header X-Auth-Token"),
     ],
 )
-def test_leak(
+def test_leak_is_found_and_does_not_show_the_secret(
     target: str, headers: tuple[tuple[str, str], ...], body: bytes, where: str | None
 ) -> None:
     found = leaks([Recorded("GET", target, headers, body)], SECRETS)

@@ -35,7 +35,7 @@ def test_fault_is_found(fault: Mutant) -> None:
 
 @pytest.mark.node
 @pytest.mark.parametrize("change", mutants.harmless(), ids=named)
-def test_harmless_change_is_let_through(change: Mutant) -> None:
+def test_harmless_change_is_accepted(change: Mutant) -> None:
     api = spec.load()
     assert not breaking.breaks(api, change.apply(api))
 
@@ -99,7 +99,7 @@ def test_break_needs_its_version(before: str, after: str, code: int, tmp_path: P
     assert ("info.version must be" in result.stderr) == bool(code)
 
 
-def test_base_that_is_not_there_is_named() -> None:
+def test_missing_base_is_named() -> None:
     result = command("--base", "no-such-release")
     assert result.returncode == 2
     assert "no-such-release is no file, and no revision" in result.stderr
@@ -135,18 +135,18 @@ def commit(folder: Path, text: str) -> None:
     git(folder, "commit", "--quiet", "--message", "Change")
 
 
-def test_before_the_first_release_it_is_the_first_operation(clone: Path) -> None:
+def test_base_before_the_first_release_is_the_first_operation(clone: Path) -> None:
     assert breaking.last_release() == git(clone, "rev-parse", "--short", "HEAD^")
 
 
-def test_it_is_the_last_tag(clone: Path) -> None:
+def test_base_is_the_last_tag(clone: Path) -> None:
     git(clone, "tag", "v0.1.0")
     commit(clone, "more")
     git(clone, "tag", "other")
     assert breaking.last_release() == "v0.1.0"
 
 
-def test_it_is_the_tag_before_on_the_commit_of_a_release(clone: Path) -> None:
+def test_base_of_a_released_commit_is_the_tag_before(clone: Path) -> None:
     git(clone, "tag", "v0.1.0")
     commit(clone, "more")
     git(clone, "tag", "v0.2.0")

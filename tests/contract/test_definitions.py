@@ -50,7 +50,7 @@ def test_every_difference_has_its_reason() -> None:
         assert difference["reason"].endswith("."), difference
 
 
-def test_definitions_are_read_to_the_bottom(tmp_path: Path) -> None:
+def test_every_line_of_the_definitions_is_read(tmp_path: Path) -> None:
     field = {"type": "integer", "format": "int32", "example": 0, "maximum": 3}
     document = {
         "definitions": {"Page": {"properties": {"items": {"items": {"$ref": "#/definitions/One"},

@@ -165,7 +165,9 @@ def schemas(api: Node) -> list[tuple[str, Node]]:
 
 
 @pytest.mark.parametrize(("name", "schema"), schemas(editions.older(CLIENTS)))
-def test_edition_of_openapi_3_0_takes_null_where_the_contract_does(name: str, schema: Node) -> None:
+def test_edition_of_openapi_3_0_accepts_null_where_the_contract_does(
+    name: str, schema: Node
+) -> None:
     for field, definition in schema["properties"].items():
         original = API["components"]["schemas"][name]["properties"][field]
         nullable = "null" in original.get("type", ())
@@ -198,7 +200,7 @@ def test_collection_and_http_file_have_the_same_requests(folder: Path) -> None:
     assert text.count("###") == len(collection["item"])
 
 
-def test_requests_of_the_collection_are_taken_by_the_emulator(folder: Path) -> None:
+def test_emulator_accepts_the_requests_of_the_collection(folder: Path) -> None:
     collection = json.loads((folder / "dcs.postman_collection.json").read_text())
     with Emulator() as dcs:
         values = {

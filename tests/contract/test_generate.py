@@ -96,7 +96,7 @@ def test_warning_of_the_generator_fails_and_changes_nothing(tmp_path: Path) -> N
 TEMPLATES = [path.relative_to(spec.ROOT).as_posix() for path in tools.generate.TEMPLATES.iterdir()]
 
 
-def test_provenance() -> None:
+def test_provenance_has_the_hashes_of_the_inputs() -> None:
     facts = json.loads((GENERATED / "provenance.json").read_text(encoding="utf-8"))
     assert facts == {
         **{

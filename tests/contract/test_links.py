@@ -146,7 +146,7 @@ def world() -> Iterator[World]:
                 connection.disconnect()
 
 
-def test_shows_the_first_instance(world: World) -> None:
+def test_link_shows_the_first_instance(world: World) -> None:
     listed = world.call("ListInstances")
     first, second = listed.answer.json()["instances"]
     assert first["instance_id"] != second["instance_id"]
@@ -154,13 +154,13 @@ def test_shows_the_first_instance(world: World) -> None:
     assert shown.answer.json()["instance_id"] == first["instance_id"]
 
 
-def test_lists_the_nodes_of_the_first_instance(world: World) -> None:
+def test_link_lists_the_nodes_of_the_first_instance(world: World) -> None:
     listed = world.call("ListInstances")
     nodes = world.follow("ListInstances", "nodes", listed).answer.json()
     assert nodes["instance_id"] == listed.answer.json()["instances"][0]["instance_id"]
 
 
-def test_reads_the_configuration_of_the_instance_that_was_shown(world: World) -> None:
+def test_link_reads_the_configuration_of_the_shown_instance(world: World) -> None:
     for instance in world.call("ListInstances").answer.json()["instances"]:
         shown = world.call("ShowInstance", instance_id=instance["instance_id"])
         configurations = world.follow("ShowInstance", "configurations", shown).answer.json()
@@ -169,7 +169,7 @@ def test_reads_the_configuration_of_the_instance_that_was_shown(world: World) ->
         assert "maxclients" in [each["param_name"] for each in configurations["redis_config"]]
 
 
-def test_queries_the_sessions_of_the_first_node(world: World) -> None:
+def test_link_queries_the_sessions_of_the_first_node(world: World) -> None:
     nodes = world.call("ShowNodesInformation")
     scan = world.follow("ShowNodesInformation", "scan", nodes)
     assert scan.body["node_id"] == nodes.answer.json()["nodes"][0]["node_id"]
@@ -189,7 +189,7 @@ def _count(world: World, node: int) -> int:
 
 
 @pytest.mark.parametrize("node", [0, 1])
-def test_reads_the_list_that_the_job_has_saved(node: int, world: World) -> None:
+def test_link_reads_the_list_that_the_job_has_saved(node: int, world: World) -> None:
     # Both have a list, so that the wrong one would be read too.
     world.scanned(1 - node)
     scan = world.scanned(node)
@@ -198,14 +198,14 @@ def test_reads_the_list_that_the_job_has_saved(node: int, world: World) -> None:
 
 
 @pytest.mark.parametrize("start", ["ScanClients", "HangUpKillAllClients"])
-def test_follows_the_job_that_was_started(start: str, world: World) -> None:
+def test_link_reads_the_job_that_was_started(start: str, world: World) -> None:
     other = world.scanned(0).answer.json()["job_id"]
     call = world.call(start, {"node_id": world.dcs.node_ids[1]})
     job = world.follow(start, "job", call).answer.json()
     assert job["job_id"] == call.answer.json()["job_id"] != other
 
 
-def test_ends_the_first_session_on_the_page(world: World) -> None:
+def test_link_ends_the_first_session_on_the_page(world: World) -> None:
     for node in (0, 1):
         world.scanned(node)
     for offset in ("0", "1"):
@@ -223,7 +223,7 @@ def test_ends_the_first_session_on_the_page(world: World) -> None:
         assert connection.read_response() in (b"PONG", "PONG")
 
 
-def test_reads_the_list_of_a_job_with_what_the_reader_knows(world: World) -> None:
+def test_link_reads_the_list_of_a_job_with_known_ids(world: World) -> None:
     for node, node_id in enumerate(world.dcs.node_ids):
         job = world.call("ShowJobInfo", job_id=world.scanned(node).answer.json()["job_id"])
         # "The instance and the node are those of the ScanClients call"

@@ -57,7 +57,7 @@ def test_openapi_yaml_passes(command: tuple[str | Path, ...]) -> None:
 
 
 @pytest.mark.node
-def test_each_of_our_rules_bites(tmp_path: Path) -> None:
+def test_each_own_rule_finds_its_fault(tmp_path: Path) -> None:
     api = spec.load()
     # In the other order an operation that has lost its name could not be found.
     for fault in reversed(OURS.values()):
@@ -69,7 +69,7 @@ def test_each_of_our_rules_bites(tmp_path: Path) -> None:
     assert set(OURS) <= {finding["code"] for finding in json.loads(result.stdout)}
 
 
-def test_each_of_our_rules_has_a_fault() -> None:
+def test_each_own_rule_has_a_fault() -> None:
     text = (TOOLS / "spectral.yaml").read_text(encoding="utf-8")
     assert set(re.findall(r"(?m)^  (dcs-[\w-]+):", text)) == set(OURS)
 
@@ -83,7 +83,7 @@ def test_each_of_our_rules_has_a_fault() -> None:
         ("no-enum-type-mismatch", {"ListClients.parameters.order.schema.enum": ["asc", 1]}),
     ],
 )
-def test_redocly_bites(rule: str, fault: dict[str, spec.Node], tmp_path: Path) -> None:
+def test_redocly_finds_its_faults(rule: str, fault: dict[str, spec.Node], tmp_path: Path) -> None:
     faulty = tmp_path / "openapi.json"
     faulty.write_text(json.dumps(Mutant("", set=fault).apply(spec.load())), encoding="utf-8")
     result = run(*REDOCLY, faulty)
@@ -92,7 +92,7 @@ def test_redocly_bites(rule: str, fault: dict[str, spec.Node], tmp_path: Path) -
 
 
 @pytest.mark.node
-def test_another_format_is_found(tmp_path: Path) -> None:
+def test_other_format_is_refused(tmp_path: Path) -> None:
     crooked = tmp_path / "openapi.yaml"
     crooked.write_text(
         spec.SPEC.read_text(encoding="utf-8").replace("  title: DCS", "  title:   DCS"),

@@ -71,7 +71,7 @@ def target(service: dict[str, Any], **login: str) -> dict[str, str]:
     ],
     ids=["token", "signature"],
 )
-def test_reads_and_scans_only(
+def test_live_test_reads_and_scans_only(
     login: dict[str, str], service: dict[str, Any], tmp_path: Path
 ) -> None:
     server = urlsplit(service["redis_urls"][0])
@@ -95,7 +95,7 @@ def test_reads_and_scans_only(
     assert "canary" not in shown + (tmp_path / "junit.xml").read_text()
 
 
-def test_kills_when_it_is_asked_to(service: dict[str, Any], tmp_path: Path) -> None:
+def test_live_test_kills_if_allowed(service: dict[str, Any], tmp_path: Path) -> None:
     server = urlsplit(service["redis_urls"][0])
     variables = target(service, DCS_SESSIONS_TOKEN=TOKEN, DCS_SESSIONS_ALLOW_KILL="1")
     with socket.create_connection((server.hostname or "", server.port or 0), 10) as session:
@@ -105,7 +105,7 @@ def test_kills_when_it_is_asked_to(service: dict[str, Any], tmp_path: Path) -> N
         assert session.recv(64) == b"", "it was ended"
 
 
-def test_kill_cannot_go_out_by_mistake(service: dict[str, Any], tmp_path: Path) -> None:
+def test_kill_is_not_sent_unless_allowed(service: dict[str, Any], tmp_path: Path) -> None:
     variables = target(service, DCS_SESSIONS_TOKEN=TOKEN)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
@@ -135,7 +135,7 @@ def test_kill_cannot_go_out_by_mistake(service: dict[str, Any], tmp_path: Path) 
         ("DCS_SESSIONS_TOKEN", "DCS_SESSIONS_TOKEN (or HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK)"),
     ],
 )
-def test_what_is_missing_is_named(missing: str, named: str, tmp_path: Path) -> None:
+def test_missing_settings_are_named(missing: str, named: str, tmp_path: Path) -> None:
     variables = target({"endpoint": "http://127.0.0.1:9"}, DCS_SESSIONS_TOKEN="x")
     del variables[missing]
     result = live(variables, tmp_path)
@@ -143,14 +143,14 @@ def test_what_is_missing_is_named(missing: str, named: str, tmp_path: Path) -> N
     assert result.stderr == f"Error: missing in the environment: {named}\n"
 
 
-def test_region_stands_for_its_endpoint() -> None:
+def test_region_sets_the_endpoint() -> None:
     variables = target({"endpoint": ""}, DCS_SESSIONS_TOKEN="x", DCS_SESSIONS_REGION="cn-north-4")
     settings = contract.live_settings(variables)
     assert settings["endpoint"] == "https://dcs.cn-north-4.myhuaweicloud.com"
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "nonsense", "http://[::1"])
-def test_endpoint_that_does_not_answer(endpoint: str, tmp_path: Path) -> None:
+def test_unreachable_endpoint_is_an_error(endpoint: str, tmp_path: Path) -> None:
     result = live(target({"endpoint": endpoint}, DCS_SESSIONS_TOKEN="x"), tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith(f"Error: {endpoint} does not answer: ")

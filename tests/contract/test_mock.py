@@ -134,7 +134,7 @@ IDS = ("a-project", "an-instance")
         ),
     ],
 )
-def test_operation(
+def test_mock_answers_the_operation(
     client: AuthenticatedClient, call: Callable[[Any], Any], status: int, answer: type
 ) -> None:
     response = call(client)
@@ -143,7 +143,7 @@ def test_operation(
     assert response.headers["X-Request-Id"]
 
 
-def test_without_a_token_it_is_an_error(url: str) -> None:
+def test_request_without_a_token_is_an_error(url: str) -> None:
     with AuthenticatedClient(base_url=url, token="any", auth_header_name="X-Nothing") as client:
         response = show_nodes_information.sync_detailed(*IDS, client=client)
     assert response.status_code == 401
@@ -156,7 +156,7 @@ def test_limit_out_of_range_is_an_error(client: AuthenticatedClient) -> None:
     assert isinstance(response.parsed, ErrorBody)
 
 
-def test_taken_port_is_one_clear_line(url: str) -> None:
+def test_occupied_port_is_reported_in_one_line(url: str) -> None:
     port = url.rpartition(":")[2]
     result = subprocess.run(
         ["make", "mock", f"PORT={port}"],

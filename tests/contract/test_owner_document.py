@@ -193,12 +193,12 @@ FACTS = [
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=str)
-def test_contract_states(fact: Fact) -> None:
+def test_contract_states_the_fact(fact: Fact) -> None:
     states(spec.load(), fact)
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=str)
-def test_row_can_fail(fact: Fact) -> None:
+def test_fact_is_not_stated_by_a_garbled_contract(fact: Fact) -> None:
     with pytest.raises((AssertionError, KeyError)):
         states(garble(spec.load()), fact)
 

@@ -58,7 +58,7 @@ ENDED = '[operations.checks.positive_data_acceptance]\nexpected-statuses = ["204
 
 
 @pytest.mark.settings
-def test_valid_requests_have_to_succeed(tmp_path: Path) -> None:
+def test_valid_requests_must_succeed(tmp_path: Path) -> None:
     # With a higher probability, a warning would report it as well.
     lost = Fault(status=404, operation="ListInstances", probability=0.2)
     options = only("ListInstances", "positive")
@@ -69,7 +69,7 @@ def test_valid_requests_have_to_succeed(tmp_path: Path) -> None:
 
 
 @pytest.mark.settings
-def test_invalid_requests_have_to_get_400(tmp_path: Path) -> None:
+def test_invalid_requests_must_get_400(tmp_path: Path) -> None:
     lost = Fault(status=404, operation="HangUpClients")
     options = [*only("HangUpClients", "negative"), "--checks", "negative_data_rejection"]
     with Emulator(faults=[lost]) as dcs:
@@ -78,7 +78,7 @@ def test_invalid_requests_have_to_get_400(tmp_path: Path) -> None:
 
 
 @pytest.mark.settings
-def test_ended_sessions_answer_204(tmp_path: Path) -> None:
+def test_kills_must_answer_204(tmp_path: Path) -> None:
     options = only("HangUpClients", "positive")
     with Emulator() as dcs:
         assert run(dcs, tmp_path, SETTINGS, *options)[0]
@@ -86,7 +86,7 @@ def test_ended_sessions_answer_204(tmp_path: Path) -> None:
 
 
 @pytest.mark.settings
-def test_parameters_are_sent_twice(tmp_path: Path) -> None:
+def test_repeated_parameters_are_sent(tmp_path: Path) -> None:
     options = only("ListInstances", "negative")
     setting = "generate-duplicate-query-parameters = true\n"
     with Emulator() as dcs:
@@ -97,7 +97,7 @@ def test_parameters_are_sent_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.settings
-def test_warnings_fail(tmp_path: Path) -> None:
+def test_warnings_are_failures(tmp_path: Path) -> None:
     # A token without rights gets 403 throughout, which is no finding but a warning.
     options = [*only("ShowInstance", "positive"), "--checks", "not_a_server_error"]
     with Emulator() as dcs:

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("check", checks.ALL, ids=lambda check: check.__name__)
-def test_contract_keeps(check: Callable[[Node], None]) -> None:
+def test_contract_keeps_the_rule(check: Callable[[Node], None]) -> None:
     check(spec.load())
 
 
-def test_means_the_same_to_readers_of_yaml_1_1() -> None:
+def test_contract_means_the_same_in_yaml_1_1() -> None:
     # Those take an unquoted date for a date, and an unquoted `no` for false.
     api = spec.load()
     assert yaml.safe_load(spec.SPEC.read_text(encoding="utf-8")) == api

@@ -25,7 +25,7 @@ def contract(*options: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_contract_holds(tmp_path: Path) -> None:
+def test_emulator_passes_the_contract_test(tmp_path: Path) -> None:
     result = contract("--max-examples", "50", "--reports", str(tmp_path))
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.endswith("The contract holds.\n")
@@ -35,12 +35,12 @@ def test_contract_holds(tmp_path: Path) -> None:
     assert (tmp_path / "html" / "index.html").stat().st_size > 0
 
 
-def test_fuzzing_ends_when_it_is_told(tmp_path: Path) -> None:
+def test_fuzzing_ends_after_the_seconds(tmp_path: Path) -> None:
     result = contract("--seconds", "8", "--reports", str(tmp_path))
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_emulator_that_does_not_start() -> None:
+def test_emulator_that_does_not_start_is_an_error() -> None:
     result = contract("--emulator", f"{sys.executable} -m dcs_sessions emulator --redis nonsense")
     assert result.returncode == 2
     assert result.stderr.startswith("Error: the emulator does not start: Error: --redis: ")

@@ -36,7 +36,7 @@ def test_every_difference_has_its_reason_and_its_operation() -> None:
     assert vendor.left_open().keys() <= OPERATIONS.keys()
 
 
-def test_sdk_is_read_to_the_bottom() -> None:
+def test_every_line_of_the_sdk_is_read() -> None:
     assert vendor.sdks("ListClients")["limit"] == "query, integer"
     assert vendor.sdks("ListClients")["answer.clients[].qbuf_free"] == "integer"
     assert vendor.sdks("HangUpClients")["body.client_addrs[]"] == "string, required"

@@ -61,7 +61,7 @@ def dcs() -> Iterator[Emulator]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_session_is_as_documented(dcs: Emulator, tmp_path: Path) -> None:
+def test_terminal_session_is_as_documented(dcs: Emulator, tmp_path: Path) -> None:
     cli = Cli(
         tmp_path,
         DCS_SESSIONS_ENDPOINT=dcs.endpoint,

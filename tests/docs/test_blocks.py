@@ -69,7 +69,9 @@ def environment(checkout: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_script(script: str, checkout: Emulator, environment: None, tmp_path: Path) -> None:
+def test_script_of_a_page_runs(
+    script: str, checkout: Emulator, environment: None, tmp_path: Path
+) -> None:
     with valkey.Valkey.from_url(checkout.redis_urls[0], client_name="cart-worker") as server:
         server.ping()
         run = subprocess.run(
@@ -81,7 +83,7 @@ def test_script(script: str, checkout: Emulator, environment: None, tmp_path: Pa
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_command(command: str, environment: None, tmp_path: Path) -> None:
+def test_command_of_a_page_runs(command: str, environment: None, tmp_path: Path) -> None:
     if command.startswith("make "):
         # What each target does is tested where that is; here, that it is there.
         run = subprocess.run(
@@ -104,7 +106,7 @@ def test_command(command: str, environment: None, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", PROGRAMS, ids=lambda code: code.strip().splitlines()[0][:40])
-def test_example(
+def test_python_example_of_a_page_runs(
     code: str, checkout: Emulator, environment: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names: dict[str, Any] = {
@@ -144,7 +146,7 @@ def test_example_of_the_readme_is_type_checked() -> None:
 
 
 @pytest.mark.parametrize("code", TESTS, ids=["pytest"])
-def test_example_of_a_test(code: str, tmp_path: Path) -> None:
+def test_pytest_example_of_a_page_passes(code: str, tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(code)
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"],
@@ -166,7 +168,7 @@ def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 125
 
 
-def test_demo_lists_and_ends() -> None:
+def test_demo_lists_sessions_and_ends_one() -> None:
     run = subprocess.run(
         [sys.executable, ROOT / "examples" / "demo.py"], capture_output=True, text=True
     )

@@ -47,7 +47,7 @@ METHODS = {
 # https://support.huaweicloud.com/intl/en-us/api-dcs/ErrorCode.html, and for the gateway's
 # https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-errorcode.html.
 ERRORS: Mapping[str, tuple[int, str]] = {
-    "APIGW.0101": (404, "The API does not exist or has not been published in the environment"),
+    "APIGW.0101": (404, "API does not exist or has not been published in the environment"),
     "APIGW.0301": (401, "Incorrect IAM authentication information: {}"),
     "APIGW.0308": (429, "The throttling threshold has been reached: policy user over ratelimit,{}"),
     "DCS.1001": (401, "Invalid token."),

@@ -61,7 +61,7 @@ def ask(dcs: Emulator, method: str, target: str, **arguments: Any) -> httpx.Resp
 
 
 @every_operation
-def test_tokens(
+def test_token_is_required_valid_of_the_project_and_allowed(
     dcs: Emulator, method: str, target: str, body: dict[str, Any] | None, kills: bool
 ) -> None:
     def with_token(token: str | None) -> httpx.Response:
@@ -86,7 +86,7 @@ def test_tokens(
 
 
 @every_operation
-def test_token_for_another_project_in_the_path(
+def test_token_is_refused_for_another_project_in_the_path(
     dcs: Emulator, method: str, target: str, body: dict[str, Any] | None, kills: bool
 ) -> None:
     target = target.replace(PROJECT_ID, OTHER_PROJECT_ID)
@@ -145,11 +145,11 @@ def request_(dcs: Emulator) -> Signed:
     return Signed(dcs)
 
 
-def test_signature_is_taken(request_: Signed) -> None:
+def test_valid_signature_is_accepted(request_: Signed) -> None:
     assert request_.sign().send().status_code == 200
 
 
-def test_signature_over_query_and_no_body(request_: Signed) -> None:
+def test_signature_over_query_without_body_is_accepted(request_: Signed) -> None:
     request_.method, request_.body = "GET", b""
     request_.target = f"{INSTANCE}/clients?node_id={node_id(1)}&addr=a%20b%2F~&limit=5&sort=name"
     response = request_.sign().send()
@@ -170,14 +170,14 @@ def test_only_the_date_need_be_signed(request_: Signed) -> None:
 
 
 @pytest.mark.parametrize("minutes", [-14, 14])
-def test_clock_a_little_off(request_: Signed, minutes: int) -> None:
+def test_date_within_fifteen_minutes_is_accepted(request_: Signed, minutes: int) -> None:
     then = datetime.now(UTC) + timedelta(minutes=minutes)
     request_.headers["X-Sdk-Date"] = then.strftime(_signing.DATE_FORMAT)
     assert request_.sign().send().status_code == 200
 
 
 @pytest.mark.parametrize("minutes", [-16, 16, -60 * 24 * 365])
-def test_clock_far_off(request_: Signed, minutes: int) -> None:
+def test_date_beyond_fifteen_minutes_is_refused(request_: Signed, minutes: int) -> None:
     then = datetime.now(UTC) + timedelta(minutes=minutes)
     request_.headers["X-Sdk-Date"] = then.strftime(_signing.DATE_FORMAT)
     _is_refused(request_.sign().send())
@@ -192,37 +192,37 @@ def _is_refused(response: httpx.Response) -> str:
     return str(body["error_msg"])
 
 
-def test_body_that_was_not_signed(request_: Signed) -> None:
+def test_changed_body_is_refused(request_: Signed) -> None:
     request_.sign().body += b" "
     _is_refused(request_.send())
 
 
-def test_path_that_was_not_signed(request_: Signed) -> None:
+def test_changed_path_is_refused(request_: Signed) -> None:
     request_.sign().target += "/kill"
     _is_refused(request_.send())
 
 
-def test_query_that_was_not_signed(request_: Signed) -> None:
+def test_changed_query_is_refused(request_: Signed) -> None:
     request_.sign().target += "?limit=1"
     _is_refused(request_.send())
 
 
-def test_method_that_was_not_signed(request_: Signed) -> None:
+def test_changed_method_is_refused(request_: Signed) -> None:
     request_.sign().method = "GET"
     _is_refused(request_.send())
 
 
-def test_header_changed_after_signing(request_: Signed) -> None:
+def test_changed_header_is_refused(request_: Signed) -> None:
     request_.sign().headers["Content-Type"] = "application/json; charset=utf-8"
     _is_refused(request_.send())
 
 
-def test_header_removed_after_signing(request_: Signed) -> None:
+def test_removed_header_is_refused(request_: Signed) -> None:
     del request_.sign().headers["X-Project-Id"]
     _is_refused(request_.send())
 
 
-def test_date_that_was_not_signed(request_: Signed) -> None:
+def test_unsigned_date_is_refused(request_: Signed) -> None:
     date = request_.headers["X-Sdk-Date"]
     request_.sign()
     authorization = request_.headers["Authorization"]
@@ -231,37 +231,37 @@ def test_date_that_was_not_signed(request_: Signed) -> None:
     _is_refused(request_.send())
 
 
-def test_wrong_secret_key(request_: Signed) -> None:
+def test_wrong_secret_key_is_refused(request_: Signed) -> None:
     request_.sk += "x"
     _is_refused(request_.sign().send())
 
 
-def test_unknown_access_key(request_: Signed) -> None:
+def test_unknown_access_key_is_refused(request_: Signed) -> None:
     request_.ak = "NOBODY"
     response = request_.sign().send()
     _is_refused(response)
     assert "ak:NOBODY,err:ak not exist" in response.json()["error_msg"]
 
 
-def test_claimed_payload_hash_does_not_count(request_: Signed) -> None:
+def test_payload_hash_is_computed_and_not_read_from_a_header(request_: Signed) -> None:
     request_.headers["X-Sdk-Content-Sha256"] = "UNSIGNED-PAYLOAD"
     _is_refused(request_.sign().send())
 
 
 @pytest.mark.parametrize("value", ["Bearer x", "Basic eDp5", "SDK-HMAC-SHA256", "SDK-HMAC-SM3 A=1"])
-def test_another_authorization(request_: Signed, value: str) -> None:
+def test_other_authorization_header_is_refused(request_: Signed, value: str) -> None:
     request_.headers["Authorization"] = value
     _is_refused(request_.send())
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "20251023", "99999999T999999Z"])
-def test_odd_date(request_: Signed, date: str) -> None:
+def test_malformed_date_is_refused(request_: Signed, date: str) -> None:
     request_.headers["X-Sdk-Date"] = date
     _is_refused(request_.sign().send())
 
 
 @pytest.mark.parametrize("value", ["SDK-HMAC-SM3 Access=a", "V11-HMAC-SHA256 Credential=a"])
-def test_another_algorithm_is_named(request_: Signed, value: str) -> None:
+def test_unsupported_algorithm_is_named(request_: Signed, value: str) -> None:
     request_.headers["Authorization"] = value
     message = _is_refused(request_.send())
     assert message.endswith(f"supports SDK-HMAC-SHA256, and not {value.partition(' ')[0]}")
@@ -302,7 +302,7 @@ def test_explanation_of_a_refused_signature_has_no_security_token(request_: Sign
     assert SECURITY_TOKEN not in shown
 
 
-def test_taken_signature_is_not_explained(request_: Signed) -> None:
+def test_accepted_signature_is_not_explained(request_: Signed) -> None:
     assert "X-Canonical-Request" not in request_.sign().send().headers
 
 
@@ -364,7 +364,9 @@ def test_other_credentials_replace_the_constants(make_dcs: MakeDcs, make_api: Ma
     assert "mine" not in repr(Credentials(token="mine"))
 
 
-def test_throttle(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+def test_requests_above_the_rate_limit_of_a_caller_get_429(
+    make_dcs: MakeDcs, make_api: MakeApi
+) -> None:
     dcs = make_dcs(rate_limit=(3, 3600))
     api = make_api(dcs)
     assert [api.nodes().status_code for _ in range(5)] == [200, 200, 200, 429, 429]
@@ -446,7 +448,7 @@ def test_every_key_is_locked_by_refusals_in_a_row(asked: list[tuple[str, bool, f
             clock.now += wait
 
 
-def test_token_in_a_second_header_is_taken_with_a_warning(
+def test_repeated_token_in_authorization_header_is_accepted_with_a_warning(
     fresh: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     _warn.cache_clear()

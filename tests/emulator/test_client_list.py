@@ -30,7 +30,7 @@ VALKEY_9 = (
 )
 
 
-def test_redis_6_2() -> None:
+def test_client_list_of_redis_6_2_is_parsed() -> None:
     assert parse_client_list(REDIS_6_2) == [
         {
             "id": "3",
@@ -58,7 +58,7 @@ def test_redis_6_2() -> None:
     ]
 
 
-def test_valkey_9() -> None:
+def test_client_list_of_valkey_9_is_parsed() -> None:
     (session,) = parse_client_list(VALKEY_9)
     assert session.keys() == FIELDS
     assert len(FIELDS) == 21
@@ -71,7 +71,7 @@ def test_valkey_9() -> None:
     assert session["user"] == "dcs"
 
 
-def test_several_lines_and_none() -> None:
+def test_several_lines_and_an_empty_reply_are_parsed() -> None:
     assert [s["id"] for s in parse_client_list(REDIS_6_2 + VALKEY_9)] == ["3", "4"]
     assert parse_client_list(b"") == []
     assert parse_client_list(b"\r\n") == []
@@ -87,7 +87,7 @@ def test_field_cannot_be_smuggled_in_by_a_later_one() -> None:
     assert (session["id"], session["addr"], session["age"]) == ("1", "1.2.3.4:5", 1)
 
 
-def test_fields_that_an_old_server_lacks() -> None:
+def test_missing_fields_of_old_servers_have_defaults() -> None:
     (session,) = parse_client_list(b"id=1 addr=1.2.3.4:5")
     assert session.keys() == FIELDS
     assert (session["user"], session["multi"], session["sub"]) == ("default", -1, 0)
@@ -96,13 +96,13 @@ def test_fields_that_an_old_server_lacks() -> None:
 @pytest.mark.parametrize(
     "line", [b"addr=1.2.3.4:5", b"id=1", b"id=x addr=1.2.3.4:5", b"id=1 addr=a:1 age=x", b"+OK"]
 )
-def test_what_is_no_client_list_is_refused(line: bytes) -> None:
+def test_malformed_client_list_is_refused(line: bytes) -> None:
     with pytest.raises(ValueError, match="CLIENT LIST"):
         parse_client_list(line)
 
 
 @given(st.binary())
-def test_anything_at_all_is_read_or_refused(reply: bytes) -> None:
+def test_any_string_is_parsed_or_refused(reply: bytes) -> None:
     with contextlib.suppress(ClientListError):
         assert all(session.keys() == FIELDS for session in parse_client_list(reply))
 
@@ -111,7 +111,7 @@ _VALUE = st.binary(max_size=20).filter(lambda value: not set(value) & set(b" \n\
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**63), _VALUE, st.integers(-1, 2**40)), max_size=5))
-def test_what_is_written_is_read(rows: list[tuple[int, bytes, int]]) -> None:
+def test_formatted_sessions_are_parsed_back(rows: list[tuple[int, bytes, int]]) -> None:
     reply = b"".join(
         b"id=%d addr=1.2.3.4:5 extra=%s name=%s omem=%d\n" % (number, name, name, omem)
         for number, name, omem in rows

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from emulator.conftest import Api, Connect, MakeApi, MakeDcs
 
 
-def test_it_has_the_documented_constants(dcs: Emulator) -> None:
+def test_emulator_has_the_documented_constants(dcs: Emulator) -> None:
     assert dcs.endpoint.startswith("http://127.0.0.1:")
     assert dcs.project_id == emulator.PROJECT_ID
     assert dcs.instance_id == emulator.INSTANCE_ID
@@ -37,7 +37,7 @@ def test_it_has_the_documented_constants(dcs: Emulator) -> None:
     assert len(dcs.redis_urls) == 2
 
 
-def test_two_at_once_know_nothing_of_each_other(
+def test_two_emulators_share_no_state(
     make_dcs: MakeDcs, make_api: MakeApi, connect: Connect
 ) -> None:
     one, two = make_dcs(), make_dcs(instance_id="other")
@@ -48,7 +48,7 @@ def test_two_at_once_know_nothing_of_each_other(
     assert make_api(two).sessions() == []
 
 
-def test_it_can_start_again(connect: Connect, make_api: MakeApi) -> None:
+def test_emulator_can_start_again_after_stop(connect: Connect, make_api: MakeApi) -> None:
     dcs = Emulator()
     for _ in range(2):
         with dcs:
@@ -59,7 +59,7 @@ def test_it_can_start_again(connect: Connect, make_api: MakeApi) -> None:
     dcs.stop()
 
 
-def test_it_lives_on_when_the_thread_that_started_it_ends(make_api: MakeApi) -> None:
+def test_emulator_outlives_the_thread_that_started_it(make_api: MakeApi) -> None:
     dcs = Emulator()
     starter = threading.Thread(target=dcs.start)
     starter.start()
@@ -70,7 +70,7 @@ def test_it_lives_on_when_the_thread_that_started_it_ends(make_api: MakeApi) -> 
         dcs.stop()
 
 
-def test_it_starts_and_stops_quickly() -> None:
+def test_emulator_starts_and_stops_quickly() -> None:
     start = time.perf_counter()
     with Emulator():
         pass
@@ -78,7 +78,7 @@ def test_it_starts_and_stops_quickly() -> None:
     assert time.perf_counter() - start < 5
 
 
-def test_it_listens_on_ipv6(make_api: MakeApi) -> None:
+def test_emulator_listens_on_ipv6(make_api: MakeApi) -> None:
     try:
         dcs = Emulator(host="::1")
         dcs.start()
@@ -109,7 +109,7 @@ def test_it_listens_on_ipv6(make_api: MakeApi) -> None:
         ({"host": "256.1.1.1"}, "host"),
     ],
 )
-def test_arguments_that_make_no_sense(arguments: dict[str, Any], argument: str) -> None:
+def test_invalid_arguments_are_refused(arguments: dict[str, Any], argument: str) -> None:
     threads = threading.active_count()
     with pytest.raises(EmulatorError) as caught, Emulator(**arguments):
         pass
@@ -119,7 +119,7 @@ def test_arguments_that_make_no_sense(arguments: dict[str, Any], argument: str) 
     assert threading.active_count() == threads
 
 
-def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_leaves_no_thread_and_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     threads, files = threading.active_count(), len(list(Path("/dev/fd").iterdir()))
     for _ in range(3):
@@ -130,7 +130,7 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_shares_no_code_with_the_client() -> None:
+def test_emulator_shares_no_code_with_the_client() -> None:
     code = """
 import sys, dcs_sessions.emulator
 ours = {name for name in sys.modules if name.startswith("dcs_sessions")}
@@ -170,7 +170,7 @@ def test_ready_file_has_all_that_a_client_needs(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_settings_of_the_first_instance_arrive(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+def test_settings_apply_to_the_first_instance(make_dcs: MakeDcs, make_api: MakeApi) -> None:
     settings: list[tuple[dict[str, Any], str, object]] = [
         ({"instance_name": "checkout"}, "name", "checkout"),
         ({"instance_id": "i-1"}, "instance_id", "i-1"),
@@ -201,7 +201,9 @@ def test_no_operation_reads_the_contract() -> None:
         assert not re.search(r"(open|read_text|load)\(.*openapi", text), name
 
 
-def test_thousands_of_sessions(fresh: Emulator, api: Api, connect: Connect) -> None:
+def test_thousands_of_sessions_are_listed_and_killed(
+    fresh: Emulator, api: Api, connect: Connect
+) -> None:
     limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit < 4096:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, most), most))

@@ -61,7 +61,9 @@ def raw(dcs: Emulator, request: bytes) -> tuple[int, dict[str, str], dict[str, A
 @pytest.mark.parametrize(
     "method", ["GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "get", "BREW"]
 )
-def test_methods(dcs: Emulator, path: str, method: str) -> None:
+def test_other_methods_are_refused_with_the_allowed_ones(
+    dcs: Emulator, path: str, method: str
+) -> None:
     allowed = PATHS[path]
     request = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     status, headers, body = raw(dcs, request.encode())
@@ -101,7 +103,7 @@ def test_methods(dcs: Emulator, path: str, method: str) -> None:
         f"/v2%2F{PROJECT_ID}/instances/{INSTANCE_ID}/clients",
     ],
 )
-def test_other_paths_lead_nowhere(dcs: Emulator, target: str) -> None:
+def test_unknown_paths_are_404(dcs: Emulator, target: str) -> None:
     request = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nX-Auth-Token: {TOKEN}\r\n\r\n"
     status, headers, body = raw(dcs, request.encode())
     assert (status, body["error_code"]) == (404, "APIGW.0101")
@@ -123,7 +125,7 @@ def test_other_paths_lead_nowhere(dcs: Emulator, target: str) -> None:
         "a" * 10_000,
     ],
 )
-def test_instance_that_does_not_exist(shared: Api, dcs: Emulator, instance: str) -> None:
+def test_unknown_instance_is_404(shared: Api, dcs: Emulator, instance: str) -> None:
     target = f"/v2/{PROJECT_ID}/instances/{instance}/logical-nodes"
     request = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nX-Auth-Token: {TOKEN}\r\n\r\n"
     status, _, body = raw(dcs, request.encode())
@@ -137,11 +139,11 @@ def test_id_may_be_percent_encoded(dcs: Emulator) -> None:
 
 
 @pytest.mark.parametrize("job_id", ["x", "0" * 31, "0" * 33, "G" * 32, "%F0%9F%98%80", "a%2Fb"])
-def test_job_id_of_another_form(shared: Api, job_id: str) -> None:
+def test_malformed_job_id_is_refused(shared: Api, job_id: str) -> None:
     is_error(shared.job(job_id), 400, "DCS.4070")
 
 
-def test_job_that_does_not_exist(shared: Api) -> None:
+def test_unknown_job_is_refused(shared: Api) -> None:
     is_error(shared.job("0" * 32), 404, "DCS.4001")
 
 
@@ -170,7 +172,7 @@ def test_job_that_does_not_exist(shared: Api) -> None:
     # No brackets and no backslashes: names that a command line takes.
     ids=lambda value: re.sub(r"\W+", " ", repr(value)[:24]),
 )
-def test_bodies(
+def test_malformed_bodies_are_refused(
     shared: Api, path: str, content: bytes, content_type: str | None, code: str
 ) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
@@ -181,7 +183,7 @@ def test_bodies(
     "content_type",
     ["application/json;charset=UTF-8", "application/json; charset=utf-8", "Application/JSON"],
 )
-def test_content_types(shared: Api, content_type: str) -> None:
+def test_content_type_may_have_parameters_and_capitals(shared: Api, content_type: str) -> None:
     content = b'{"node_id": "x", "unknown": [null], "node_id": "y"}'
     response = shared.http.post(
         f"{INSTANCE}/clients", content=content, headers={"Content-Type": content_type}
@@ -218,7 +220,9 @@ ADDRS = ["1.2.3.4:5"]
         ("clients/kill-all", {"kill_all_nodes": True, "node_id": 5}, "node_id"),
     ],
 )
-def test_fields(shared: Api, operation: str, body: dict[str, Any], named: str) -> None:
+def test_invalid_fields_are_named(
+    shared: Api, operation: str, body: dict[str, Any], named: str
+) -> None:
     response = shared.http.post(f"{INSTANCE}/{operation}", json=body)
     is_error(response, 400, "DCS.4800")
     assert response.json()["error_msg"] == f"Invalid {named} in the request."
@@ -242,7 +246,7 @@ def test_fields(shared: Api, operation: str, body: dict[str, Any], named: str) -
         ),
     ],
 )
-def test_query(shared: Api, query: str, named: str) -> None:
+def test_invalid_query_parameters_are_named(shared: Api, query: str, named: str) -> None:
     response = shared.http.get(f"{INSTANCE}/clients?{query}")
     is_error(response, 400, "DCS.4800")
     assert response.json()["error_msg"] == f"Invalid {named} in the request."
@@ -256,7 +260,7 @@ def test_unknown_query_parameters_are_ignored() -> None:
 
 
 @pytest.mark.parametrize("node", ["", "x", node_id(9), node_id(0).upper(), "é", "\0"])
-def test_node_that_does_not_exist(shared: Api, node: str) -> None:
+def test_unknown_node_is_refused(shared: Api, node: str) -> None:
     for response in (
         shared.http.post(f"{INSTANCE}/clients", json={"node_id": node}),
         shared.http.get(f"{INSTANCE}/clients", params={"node_id": node}),
@@ -274,7 +278,7 @@ def _head(*headers: str) -> bytes:
     return "\r\n".join([*lines, "Content-Type: application/json", *headers, "", ""]).encode()
 
 
-def test_body_of_the_largest_size(shared: Api) -> None:
+def test_body_of_the_largest_size_is_read(shared: Api) -> None:
     content = b'{"node_id": "x"}'.ljust(MAX)
     is_error(
         shared.http.post(f"{INSTANCE}/clients", content=content, headers=JSON), 400, "DCS.3053"
@@ -310,7 +314,7 @@ def test_chunked_body_too_large_is_refused_on_the_way(dcs: Emulator) -> None:
         _head("Content-Length: 5", "Content-Length: 6"),
     ],
 )
-def test_what_is_no_http_is_refused_alike(dcs: Emulator, request_: bytes) -> None:
+def test_malformed_http_is_refused(dcs: Emulator, request_: bytes) -> None:
     status, headers, body = raw(dcs, request_)
     assert (status, body["error_code"]) == (400, "APIGW.0201")
     assert body["request_id"] == headers["x-request-id"]
@@ -321,7 +325,7 @@ def test_head_without_end_is_refused(dcs: Emulator) -> None:
     assert (status, body["error_code"]) == (400, "APIGW.0201")
 
 
-def test_fault_of_the_emulator_is_answered(
+def test_exception_in_the_emulator_is_answered_with_500(
     fresh: Emulator, api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from dcs_sessions.emulator import _nodes
@@ -332,7 +336,7 @@ def test_fault_of_the_emulator_is_answered(
     assert TOKEN not in caplog.text
 
 
-def test_order_of_checks(shared: Api, dcs: Emulator) -> None:
+def test_checks_have_an_order(shared: Api, dcs: Emulator) -> None:
     """The order is: path, method, credentials, permission, project, instance, body, node."""
     http_ = shared.http
     nobody = {"X-Auth-Token": "nobody"}
@@ -352,7 +356,7 @@ def test_order_of_checks(shared: Api, dcs: Emulator) -> None:
 
 
 @pytest.mark.parametrize("code", _TABLE)
-def test_table(code: str) -> None:
+def test_every_code_has_an_error_status_and_a_complete_message(code: str) -> None:
     error = ApiError(code, "x")
     assert 400 <= error.status <= 599
     assert "{}" not in error.message

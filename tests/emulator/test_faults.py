@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from emulator.conftest import Api, Connect, MakeApi, MakeDcs
 
 
-def test_latency(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+def test_latency_delays_the_answer(make_dcs: MakeDcs, make_api: MakeApi) -> None:
     api = make_api(make_dcs(faults=[Fault(latency=0.3, operation="ScanClients")]))
     started = time.monotonic()
     assert api.scan().status_code == 200
@@ -42,7 +42,7 @@ def test_latency(make_dcs: MakeDcs, make_api: MakeApi) -> None:
         (500, "DCS.5000"),
     ],
 )
-def test_status_of_the_service(
+def test_status_is_answered_with_an_error_of_the_service(
     make_dcs: MakeDcs, make_api: MakeApi, status: int, code: str
 ) -> None:
     response = make_api(make_dcs(faults=[Fault(status=status)])).nodes()
@@ -51,14 +51,18 @@ def test_status_of_the_service(
 
 
 @pytest.mark.parametrize(("status", "title"), [(502, "502 Bad Gateway"), (599, "599")])
-def test_status_of_a_proxy(make_dcs: MakeDcs, make_api: MakeApi, status: int, title: str) -> None:
+def test_other_status_is_answered_with_html_of_a_proxy(
+    make_dcs: MakeDcs, make_api: MakeApi, status: int, title: str
+) -> None:
     response = make_api(make_dcs(faults=[Fault(status=status)])).nodes()
     assert response.status_code == status
     assert response.headers["Content-Type"].startswith("text/html")
     assert f"<h1>{title}</h1>" in response.text
 
 
-def test_status_carries_nothing_out(make_dcs: MakeDcs, make_api: MakeApi, connect: Connect) -> None:
+def test_status_fault_ends_no_session(
+    make_dcs: MakeDcs, make_api: MakeApi, connect: Connect
+) -> None:
     dcs = make_dcs(faults=[Fault(status=500, operation="HangUpClients")])
     peer = connect(dcs.redis_urls[0])
     api = make_api(dcs)
@@ -69,7 +73,7 @@ def test_status_carries_nothing_out(make_dcs: MakeDcs, make_api: MakeApi, connec
 @pytest.mark.parametrize(
     ("drop", "lives"), [("before", True), ("after", False)], ids=["before", "after"]
 )
-def test_drop(
+def test_drop_closes_the_connection_before_or_after_the_operation(
     make_dcs: MakeDcs, make_api: MakeApi, connect: Connect, drop: str, lives: bool
 ) -> None:
     dcs = make_dcs(faults=[Fault(drop=drop, operation="HangUpClients")])
@@ -81,7 +85,7 @@ def test_drop(
     assert api.nodes().status_code == 200
 
 
-def test_truncate(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+def test_truncate_sends_half_of_the_body(make_dcs: MakeDcs, make_api: MakeApi) -> None:
     dcs = make_dcs(faults=[Fault(truncate=True, operation="ShowNodesInformation")])
     api = make_api(dcs)
     with api.http.stream("GET", f"{api.instance}/logical-nodes") as response:
@@ -109,7 +113,7 @@ def test_errors_are_truncated_and_dropped_as_well(make_dcs: MakeDcs, make_api: M
         api.scan(node_id="no-such-node")
 
 
-def test_of_an_answer_without_a_body_nothing_is_sent(
+def test_truncated_answer_without_a_body_is_not_sent(
     make_dcs: MakeDcs, make_api: MakeApi, connect: Connect
 ) -> None:
     dcs = make_dcs(faults=[Fault(truncate=True)])
@@ -119,13 +123,13 @@ def test_of_an_answer_without_a_body_nothing_is_sent(
     assert peer.sees_end()
 
 
-def test_who_is_refused_anyway_is_refused_as_always(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+def test_refused_request_meets_no_fault(make_dcs: MakeDcs, make_api: MakeApi) -> None:
     dcs = make_dcs(faults=[Fault(drop="before")])
     refused = make_api(dcs, dcs.noaccess_token).nodes()
     assert (refused.status_code, refused.json()["error_code"]) == (403, "DCS.2007")
 
 
-def test_end_of_the_emulator_does_not_wait_for_latency(
+def test_stop_does_not_wait_for_latency(
     make_api: MakeApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Emulator(faults=[Fault(latency=100, operation="ScanClients")]) as dcs:
@@ -152,7 +156,7 @@ def fates(api: Api, count: int) -> list[int]:
     return [api.nodes().status_code for _ in range(count)]
 
 
-def test_seed_repeats_chance(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+def test_seed_repeats_random_faults(make_dcs: MakeDcs, make_api: MakeApi) -> None:
     faults = [Fault(status=503, probability=0.5)]
     first = make_dcs(faults=faults)
     seen = fates(make_api(first), 30)
@@ -162,7 +166,7 @@ def test_seed_repeats_chance(make_dcs: MakeDcs, make_api: MakeApi) -> None:
     assert len({tuple(f.draw("x")[1] is None for _ in range(30)) for f in others}) == 10
 
 
-def test_probability() -> None:
+def test_fault_occurs_with_its_probability() -> None:
     faults = Faults([Fault(truncate=True, probability=0.2)], seed=1)
     struck = sum(faults.draw("ListClients")[1] is not None for _ in range(10_000))
     assert 1_800 < struck < 2_200
@@ -175,7 +179,7 @@ def test_one_more_fault_does_not_move_the_others() -> None:
     assert all(mine is theirs for mine, theirs in ends)
 
 
-def test_faults_together() -> None:
+def test_latencies_add_up_and_the_first_end_counts() -> None:
     both = [Fault(latency=1), Fault(latency=2, drop="after"), Fault(status=500)]
     assert Faults(both).draw("ScanClients") == (3.0, both[1])
     assert Faults([Fault(latency=1, operation="ListClients")]).draw("ScanClients") == (0.0, None)
@@ -233,7 +237,7 @@ def test_faults_that_come_and_go(steps: list[tuple[str, Any]]) -> None:
         ("truncate,latency=1", Fault(truncate=True, latency=1)),
     ],
 )
-def test_text(text: str, fault: Fault) -> None:
+def test_fault_is_parsed(text: str, fault: Fault) -> None:
     assert Fault.parse(text) == fault
 
 
@@ -261,12 +265,12 @@ def test_text(text: str, fault: Fault) -> None:
         ("operation=ListClients", "set one of latency, status, drop and truncate"),
     ],
 )
-def test_text_that_is_no_fault(text: str, reason: str) -> None:
+def test_invalid_fault_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Fault.parse(text)
 
 
-def test_client_gets_through_faults(make_dcs: MakeDcs) -> None:
+def test_client_succeeds_despite_faults(make_dcs: MakeDcs) -> None:
     dcs = make_dcs(
         nodes=2,
         seed=7,
@@ -321,7 +325,7 @@ def read_all(connection: socket.socket) -> bytes:
     return got
 
 
-def test_head_that_is_too_slow(impatient: Emulator) -> None:
+def test_slow_request_head_is_refused(impatient: Emulator) -> None:
     with socket.create_connection(address_of(impatient), timeout=20) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost:")
         answer = read_all(connection)
@@ -329,12 +333,12 @@ def test_head_that_is_too_slow(impatient: Emulator) -> None:
     assert b'"error_msg":"Bad request: the request head is too slow"' in answer
 
 
-def test_connection_that_never_asks(impatient: Emulator) -> None:
+def test_connection_without_a_request_is_closed(impatient: Emulator) -> None:
     with socket.create_connection(address_of(impatient), timeout=20) as connection:
         assert read_all(connection) == b""
 
 
-def test_second_head_that_is_too_slow(impatient: Emulator) -> None:
+def test_slow_second_request_head_is_refused(impatient: Emulator) -> None:
     with socket.create_connection(address_of(impatient), timeout=20) as connection:
         for _ in range(2):
             connection.sendall(b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -118,7 +118,9 @@ def test_instances_have_ids_and_nodes_of_their_own(several: Emulator) -> None:
         ({"offset": 6}, []),
     ],
 )
-def test_instances_are_found(project: Project, query: dict[str, object], names: list[str]) -> None:
+def test_instances_are_filtered_by_query(
+    project: Project, query: dict[str, object], names: list[str]
+) -> None:
     assert project.names(**query) == names
 
 
@@ -147,7 +149,7 @@ def test_types_in_the_list_differ_as_in_the_examples(project: Project) -> None:
         ("standby", "ha", "redis.ha.xu1.large.r", 1, 2, True),
     ],
 )
-def test_types_of_instances(
+def test_each_instance_shows_its_type(
     project: Project, name: str, mode: str, code: str, shards: int, replicas: int, *, passes: bool
 ) -> None:
     shown = project.of(name).shown()
@@ -266,7 +268,7 @@ def test_caller_without_rights_sees_no_instance(several: Emulator) -> None:
         ({"instances": [Instance(name="same-node", node_ids=[emulator.node_id(0)])]}, "instances"),
     ],
 )
-def test_instances_that_make_no_sense(arguments: dict[str, Any], argument: str) -> None:
+def test_invalid_instances_are_refused(arguments: dict[str, Any], argument: str) -> None:
     with pytest.raises(EmulatorError) as caught:
         Emulator(**arguments)
     assert caught.value.argument == argument

@@ -43,7 +43,7 @@ def test_sessions_doing_something_are_killed_all_the_same(
     assert all(victim.sees_end() for victim in victims)
 
 
-def test_address_that_is_gone_is_no_error(api: Api, fresh: Emulator, connect: Connect) -> None:
+def test_kill_of_a_gone_address_succeeds(api: Api, fresh: Emulator, connect: Connect) -> None:
     victim = connect(fresh.redis_urls[0])
     for _ in range(2):
         assert api.kill([victim.addr, victim.addr]).status_code == 204
@@ -65,7 +65,7 @@ def test_address_that_is_gone_is_no_error(api: Api, fresh: Emulator, connect: Co
         "\udc00",
     ],
 )
-def test_text_that_is_no_address_kills_nobody(
+def test_malformed_address_kills_nobody(
     addr: str, api: Api, fresh: Emulator, connect: Connect
 ) -> None:
     bystander = connect(fresh.redis_urls[0])
@@ -109,7 +109,9 @@ def test_emulators_own_connection_cannot_be_killed(
     assert f" addr={fields['addr']} " in later.command("CLIENT", "LIST").decode()
 
 
-def test_kill_all_of_one_node(api: Api, fresh: Emulator, connect: Connect) -> None:
+def test_kill_all_of_one_node_ends_its_sessions_only(
+    api: Api, fresh: Emulator, connect: Connect
+) -> None:
     here = [connect(fresh.redis_urls[0], f"c{number}") for number in range(3)]
     here[0].command("SUBSCRIBE", "news")
     there = connect(fresh.redis_urls[1])
@@ -122,7 +124,9 @@ def test_kill_all_of_one_node(api: Api, fresh: Emulator, connect: Connect) -> No
     assert api.sessions() == []
 
 
-def test_kill_all_of_all_nodes(api: Api, fresh: Emulator, connect: Connect) -> None:
+def test_kill_all_of_all_nodes_ends_every_session(
+    api: Api, fresh: Emulator, connect: Connect
+) -> None:
     victims = [connect(url) for url in fresh.redis_urls]
     # The node has no effect when all are meant.
     assert api.done(api.kill_all(kill_all_nodes=True, node_id="whatever"))["status"] == "SUCCESS"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from emulator.conftest import Api
 
 
-def test_nodes(shared: Api, dcs: Emulator) -> None:
+def test_nodes_are_listed_with_their_addresses_and_roles(shared: Api, dcs: Emulator) -> None:
     shown = shared.nodes().json()
     assert (shown["instance_id"], shown["total"]) == (dcs.instance_id, 2)
     for node, node_id, url in zip(shown["nodes"], dcs.node_ids, dcs.redis_urls, strict=True):
@@ -73,16 +73,16 @@ def test_jobs_end_as_their_work_does_and_old_ones_are_forgotten() -> None:
         ("nonsense", "nonsense"),
     ],
 )
-def test_masked(url: str, shown: str) -> None:
+def test_password_in_url_is_masked(url: str, shown: str) -> None:
     assert masked(url) == shown
 
 
 @pytest.mark.parametrize("url", ["unix:///tmp/x", "http://h", "h:1", "", "redis://h:port"])
-def test_urls_that_are_no_servers(url: str) -> None:
+def test_invalid_server_urls_are_refused(url: str) -> None:
     with pytest.raises(ValueError):
         Node("n", url)
 
 
-def test_tls_urls_are_taken() -> None:
+def test_tls_urls_are_accepted() -> None:
     node = Node("n", "rediss://user:secret@h:6380/0?ssl_cert_reqs=none")
     assert (node.host, node.port) == ("h", 6380)

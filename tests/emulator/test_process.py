@@ -108,7 +108,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 @linux
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_ready_file_and_clean_end(start: Start, number: int) -> None:
+def test_process_writes_its_ready_file_and_cleans_up(start: Start, number: int) -> None:
     process = start("--nodes", "2")
     facts = process.facts()
     assert facts.keys() == {
@@ -132,7 +132,7 @@ def test_ready_file_and_clean_end(start: Start, number: int) -> None:
     assert list(process.ready_file.parent.iterdir()) == [process.temporary]
 
 
-def test_ready_file_from_before_is_not_taken_for_a_new_one(start: Start, tmp_path: Path) -> None:
+def test_old_ready_file_is_removed(start: Start, tmp_path: Path) -> None:
     (tmp_path / "ready.json").write_text("{}")
     process = start("--port", "1", "--host", "256.0.0.1")
     process.process.communicate(timeout=20)
@@ -150,14 +150,14 @@ def test_other_host_names_are_allowed_by_option(start: Start) -> None:
     assert found[2] == 400
 
 
-def test_others_let_in_are_warned_of(start: Start) -> None:
+def test_host_beyond_loopback_gives_a_warning(start: Start) -> None:
     process = start("--host", "0.0.0.0")
     assert process.facts()["endpoint"].startswith("http://127.0.0.1:")
     assert "Warning: anyone who can reach 0.0.0.0" in process.end(signal.SIGTERM)[2]
 
 
 @linux
-def test_sigkill_takes_valkey_along(start: Start) -> None:
+def test_valkey_ends_when_the_emulator_is_killed(start: Start) -> None:
     process = start()
     process.facts()
     (valkey,) = process.valkeys()
@@ -166,7 +166,7 @@ def test_sigkill_takes_valkey_along(start: Start) -> None:
     assert list(process.temporary.iterdir()) == []
 
 
-def test_other_ids_and_logins(start: Start, tmp_path: Path) -> None:
+def test_ids_and_credentials_come_from_options(start: Start, tmp_path: Path) -> None:
     logins = tmp_path / "logins.json"
     logins.write_text(json.dumps({"token": "canary-1", "ak": "canary-2", "sk": "canary-3"}))
     logins.chmod(0o600)
@@ -191,7 +191,7 @@ def test_other_ids_and_logins(start: Start, tmp_path: Path) -> None:
     assert "canary" not in out + err
 
 
-def test_server_of_ones_own_with_a_password(
+def test_redis_option_accepts_a_password(
     start: Start, make_valkey: MakeValkey, connect: Connect
 ) -> None:
     server = make_valkey()
@@ -206,7 +206,7 @@ def test_server_of_ones_own_with_a_password(
     assert connect(url).is_alive(), "it is not the emulator's to end"
 
 
-def test_loose_permissions_of_credentials_are_told(tmp_path: Path, start: Start) -> None:
+def test_loose_permissions_of_credentials_give_a_warning(tmp_path: Path, start: Start) -> None:
     logins = tmp_path / "logins.json"
     logins.write_text("{}")
     logins.chmod(0o644)
@@ -270,7 +270,7 @@ def test_faults_are_shown_with_their_seed(start: Start) -> None:
         (["--ready-file", "/dev/null/x"], 1, "--ready-file"),
     ],
 )
-def test_bad_options(options: list[str], status: int, words: str) -> None:
+def test_invalid_options_are_refused(options: list[str], status: int, words: str) -> None:
     before = [signal.getsignal(number) for number in ENDS]
     try:
         # Its usual port may be taken by another emulator, which would be the error to report.
@@ -285,7 +285,7 @@ def test_bad_options(options: list[str], status: int, words: str) -> None:
     assert "canary" not in result.output
 
 
-def test_port_that_is_taken(start: Start) -> None:
+def test_occupied_port_is_an_error(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = start("--port", str(port))
@@ -296,7 +296,9 @@ def test_port_that_is_taken(start: Start) -> None:
     assert list(process.temporary.iterdir()) == []
 
 
-def test_wrong_password(make_valkey: MakeValkey, connect: Connect) -> None:
+def test_wrong_password_is_an_error_without_the_password(
+    make_valkey: MakeValkey, connect: Connect
+) -> None:
     server = make_valkey()
     connect(server.url).command("CONFIG", "SET", "requirepass", "right")
     url = f"redis://:canary@127.0.0.1:{server.port}"

@@ -95,7 +95,9 @@ def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.parametrize(("options", "servers"), [((), 1), (("-n2", "--dist=each"), 2)])
-def test_suite_with_the_plugin(options: tuple[str, ...], servers: int, tmp_path: Path) -> None:
+def test_suite_with_the_plugin_passes(
+    options: tuple[str, ...], servers: int, tmp_path: Path
+) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_it.py").write_text(SUITE)
     run = run_pytest(tmp_path, *options)
@@ -129,7 +131,7 @@ def test_plugin_can_be_left_out(tmp_path: Path) -> None:
     assert "fixture 'dcs_sessions_server' not found" in run.stdout
 
 
-def test_example_of_the_documentation(tmp_path: Path) -> None:
+def test_example_of_the_documentation_passes(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "how-to" / "emulator.md").read_text(encoding="utf-8")
     (tmp_path / "test_it.py").write_text(page.partition("```python\n")[2].partition("```")[0])
     run = run_pytest(tmp_path)

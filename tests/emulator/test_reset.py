@@ -275,7 +275,7 @@ def test_fault_of_an_operation_that_is_not_there_is_refused() -> None:
     assert dcs.faults == ()
 
 
-def test_chance_strikes_the_same_after_a_reset(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+def test_random_faults_repeat_after_a_reset(make_dcs: MakeDcs, make_api: MakeApi) -> None:
     dcs = make_dcs(faults=[Fault(status=503, probability=0.5)], seed=5)
     api = make_api(dcs)
     seen = []
@@ -322,7 +322,9 @@ def test_nodes_that_start_are_ended_when_one_does_not(monkeypatch: pytest.Monkey
     assert [process.poll() for process in started] == [-signal.SIGKILL] * 3
 
 
-def test_end_waits_for_nobody(monkeypatch: pytest.MonkeyPatch, make_api: MakeApi) -> None:
+def test_stop_does_not_wait_for_open_connections(
+    monkeypatch: pytest.MonkeyPatch, make_api: MakeApi
+) -> None:
     """It waits neither for a tick of the server, nor for requests, nor for idle connections."""
     sleeps: list[float] = []
     dcs = Emulator(nodes=2, faults=[Fault(latency=3600, operation="ShowNodesInformation")])
@@ -346,7 +348,7 @@ def test_end_waits_for_nobody(monkeypatch: pytest.MonkeyPatch, make_api: MakeApi
     assert [seconds for seconds in sleeps if seconds > 0] == []
 
 
-def test_end_after_the_loop_has_ended_by_itself() -> None:
+def test_stop_succeeds_after_the_loop_has_ended() -> None:
     dcs = Emulator()
     dcs.start()
     assert dcs._server

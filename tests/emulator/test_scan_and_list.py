@@ -70,7 +70,7 @@ def test_list_is_what_client_list_says(api: Api, fresh: Emulator, connect: Conne
     assert {s["name"]: s["db"] for s in listed}["db-3"] == "3"
 
 
-def test_scan_job_and_list(api: Api) -> None:
+def test_scan_starts_a_job_that_stores_the_list(api: Api) -> None:
     before = int(time.time() * 1000)
     scan = api.scan()
     job_id = scan.json()["job_id"]
@@ -101,7 +101,7 @@ def test_default_page_is_the_ten_newest(api: Api, fresh: Emulator, connect: Conn
     assert rest["count"] == 12
 
 
-def test_filter_by_address(api: Api, fresh: Emulator, connect: Connect) -> None:
+def test_addr_filters_the_list(api: Api, fresh: Emulator, connect: Connect) -> None:
     one, _ = connect(fresh.redis_urls[0], "one"), connect(fresh.redis_urls[0], "two")
     api.sessions()
     found = api.listed(addr=one.addr).json()
@@ -110,7 +110,7 @@ def test_filter_by_address(api: Api, fresh: Emulator, connect: Connect) -> None:
     assert api.listed(addr="10.9.8.7").json()["count"] == 0
 
 
-def test_before_any_scan_a_list_is_a_server_error(api: Api) -> None:
+def test_list_before_any_scan_is_a_server_error(api: Api) -> None:
     response = api.listed()
     assert response.status_code == 500
     assert response.json()["error_code"] == "DCS.5000"
@@ -140,7 +140,7 @@ def test_nodes_have_lists_of_their_own(api: Api, fresh: Emulator, connect: Conne
     assert api.listed(0).json()["count"] == 0
 
 
-def test_while_a_scan_runs(make_dcs: MakeDcs, make_api: MakeApi) -> None:
+def test_scan_and_list_are_refused_while_a_scan_runs(make_dcs: MakeDcs, make_api: MakeApi) -> None:
     # It ends with the test; how long it would take does not matter.
     dcs = make_dcs(nodes=2, scan_delay=3600)
     api = make_api(dcs)
@@ -158,7 +158,9 @@ def test_while_a_scan_runs(make_dcs: MakeDcs, make_api: MakeApi) -> None:
     assert api.scan(1).status_code == 200, "another node is not concerned"
 
 
-def test_many_scans_at_once(api: Api, fresh: Emulator, connect: Connect) -> None:
+def test_concurrent_scans_succeed_or_are_refused(
+    api: Api, fresh: Emulator, connect: Connect
+) -> None:
     connect(fresh.redis_urls[0], "only")
     with ThreadPoolExecutor(16) as pool:
         scans = list(pool.map(lambda _: api.scan(clean_cache=True), range(200)))
@@ -188,7 +190,7 @@ def test_stored_list_is_served_while_the_next_scan_runs(
 
 
 @pytest.mark.parametrize("method", ["scan", "kill", "kill_all"])
-def test_dead_server_and_its_return(
+def test_dead_server_is_an_error_until_it_returns(
     method: str, make_valkey: MakeValkey, make_dcs: MakeDcs, make_api: MakeApi, connect: Connect
 ) -> None:
     server = make_valkey()
@@ -214,7 +216,7 @@ def test_dead_server_and_its_return(
     assert api.nodes().json()["nodes"][0]["status"] == "Active"
 
 
-def test_server_that_dies_during_a_scan(
+def test_scan_fails_if_the_server_dies(
     make_valkey: MakeValkey, make_dcs: MakeDcs, make_api: MakeApi
 ) -> None:
     server = make_valkey()
@@ -230,7 +232,7 @@ def test_server_that_dies_during_a_scan(
     assert api.done(api.scan())["status"] == "SUCCESS"
 
 
-def test_server_with_a_password(
+def test_server_with_a_password_is_scanned(
     make_valkey: MakeValkey, make_dcs: MakeDcs, make_api: MakeApi, connect: Connect
 ) -> None:
     server = make_valkey()
@@ -266,7 +268,9 @@ def _tls_in_front_of(port: int, listener: socket.socket) -> None:
 CERTIFICATE = Path(__file__).parent.parent / "data" / "localhost.pem"
 
 
-def test_server_behind_tls(make_valkey: MakeValkey, make_api: MakeApi, connect: Connect) -> None:
+def test_server_behind_tls_is_scanned(
+    make_valkey: MakeValkey, make_api: MakeApi, connect: Connect
+) -> None:
     server = make_valkey()
     connect(server.url, "plain")
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -60,7 +60,7 @@ def _wait(sdk: Any, client: Any, job_id: str) -> None:
         assert job.status in ("INIT", "RUNNING")
 
 
-def test_everything(sdk: Any, fresh: Emulator, connect: Connect) -> None:
+def test_vendor_sdk_calls_every_operation(sdk: Any, fresh: Emulator, connect: Connect) -> None:
     client = _client(sdk, fresh)
     instance = {"instance_id": fresh.instance_id}
     victim = connect(fresh.redis_urls[0], "victim")
@@ -110,7 +110,7 @@ def test_everything(sdk: Any, fresh: Emulator, connect: Connect) -> None:
     assert subscriber.sees_end()
 
 
-def test_errors(sdk: Any, dcs: Emulator) -> None:
+def test_vendor_sdk_reads_errors(sdk: Any, dcs: Emulator) -> None:
     def scan(client: Any, instance_id: str = dcs.instance_id, node_id: str | None = None) -> Any:
         body = sdk.ScanClientsRequestBody(node_id=node_id or dcs.node_ids[0])
         return client.scan_clients(sdk.ScanClientsRequest(instance_id=instance_id, body=body))
@@ -128,7 +128,7 @@ def test_errors(sdk: Any, dcs: Emulator) -> None:
         assert caught.value.request_id
 
 
-def test_list_before_any_scan(sdk: Any, make_dcs: MakeDcs) -> None:
+def test_vendor_sdk_reads_the_error_of_a_list_before_any_scan(sdk: Any, make_dcs: MakeDcs) -> None:
     dcs = make_dcs()
     request = sdk.ListClientsRequest(instance_id=dcs.instance_id, node_id=dcs.node_ids[0])
     with pytest.raises(ServerResponseException) as caught:

@@ -47,7 +47,7 @@ PARTS = {
         without=(
             "--ignore=tests/client/test_public.py",
             "--ignore=tests/client/test_fork.py",
-            "--deselect=tests/client/test_auth.py::test_a_file_that_others_can_read_gives_a_warning",
+            "--deselect=tests/client/test_auth.py::test_file_readable_by_others_gives_a_warning",
         ),
         others=("_cli/*", "_sync/*"),
     ),
@@ -58,8 +58,8 @@ PARTS = {
         without=(
             "--ignore=tests/emulator/test_process.py",
             "--ignore=tests/emulator/test_pytest_plugin.py",
-            "--deselect=tests/emulator/test_faults.py::test_the_client_gets_through_faults",
-            "--deselect=tests/emulator/test_embedding.py::test_it_shares_no_code_with_the_client",
+            "--deselect=tests/emulator/test_faults.py::test_client_succeeds_despite_faults",
+            "--deselect=tests/emulator/test_embedding.py::test_emulator_shares_no_code_with_the_client",
         ),
     ),
 }

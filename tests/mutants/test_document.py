@@ -16,7 +16,7 @@ def test_sample_of_the_faults_is_found() -> None:
     assert not verdict.amiss(whole=False)
 
 
-def test_contract_without_a_fault_is_right() -> None:
+def test_contract_without_a_fault_passes() -> None:
     assert document.judge(spec.load()) is None
 
 

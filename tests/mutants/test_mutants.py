@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from contract import mutants as contract
-from mutants import run, server
+from mutants import mutate, run, server
 from tools import spec
 
 
@@ -25,6 +25,14 @@ def test_faults_are_many_and_each_has_its_name() -> None:
     assert len(names) == len(set(names)) >= 25
     assert len(run.FOUND_BY_SUITE) >= 10
     assert {*run.FOUND_BY_SUITE} <= {fault.name for fault in contract.faults()}
+
+
+@pytest.mark.parametrize("part", mutate.PARTS.values(), ids=list(mutate.PARTS))
+def test_tests_that_are_left_out_exist(part: mutate.Part) -> None:
+    for option in part.without:
+        path, _, name = option.partition("=")[2].partition("::")
+        assert not name or f"\ndef {name}(" in (spec.ROOT / path).read_text("utf-8"), option
+        assert (spec.ROOT / path).exists(), option
 
 
 def test_fault_is_planted() -> None:

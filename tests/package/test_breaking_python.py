@@ -265,7 +265,7 @@ def test_break_is_found(old: str, new: str, what: str, tmp_path: Path) -> None:
         ("from typing import Any\ndef f() -> Any: ...", "def f() -> int: ..."),
     ],
 )
-def test_what_breaks_nobody_is_left_alone(old: str, new: str, tmp_path: Path) -> None:
+def test_harmless_changes_are_accepted(old: str, new: str, tmp_path: Path) -> None:
     assert compared(old, new, tmp_path) == []
 
 

@@ -103,7 +103,7 @@ def test_metadata_is_of_a_version_that_the_publish_action_can_read(built: Path) 
     assert source["Metadata-Version"] == metadata_of(built)["Metadata-Version"] == "2.4"
 
 
-def test_metadata(built: Path) -> None:
+def test_metadata_has_version_licence_and_extras(built: Path) -> None:
     metadata = metadata_of(built)
     assert metadata["Version"] == VERSION
     assert metadata["License-Expression"] == "Apache-2.0 AND BSD-3-Clause AND MIT"
@@ -111,7 +111,7 @@ def test_metadata(built: Path) -> None:
     assert "emulator" in (metadata.get_all("Provides-Extra") or [])
 
 
-def test_nothing_is_said_of_addresses_that_nobody_has_filled_in(built: Path) -> None:
+def test_missing_addresses_are_left_out(built: Path) -> None:
     project = tomllib.loads((spec.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     if any(hatch_build.addresses(project)):
         pytest.skip("they are filled in")
@@ -140,7 +140,7 @@ def test_addresses_stand_in_one_place_and_lead_everywhere(clone: Clone, tmp_path
         assert (spec.ROOT / target).exists(), target
 
 
-def test_built_twice_it_is_the_same(built: Path, clone: Clone, tmp_path: Path) -> None:
+def test_build_is_reproducible(built: Path, clone: Clone, tmp_path: Path) -> None:
     make_page(clone).chmod(0o600)
     clone.build(tmp_path / "again")
     first = {path.name: path.read_bytes() for path in built.iterdir()}
@@ -153,7 +153,7 @@ def test_built_twice_it_is_the_same(built: Path, clone: Clone, tmp_path: Path) -
     ("check", "files"),
     [("check-wheel-contents", "*.whl"), ("twine check --strict", "*"), ("pydistcheck", "*")],
 )
-def test_it_passes(check: str, files: str, built: Path) -> None:
+def test_packages_pass_the_checks(check: str, files: str, built: Path) -> None:
     program, *options = check.split()
     tool = Path(sys.executable).with_name(program)
     command: list[str | Path] = [tool, *options, *sorted(built.glob(files))]

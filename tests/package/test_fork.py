@@ -14,7 +14,7 @@ from tools import breaking, spec
 pytestmark = pytest.mark.node
 
 
-def test_fork_is_told_what_it_breaks(clone: Clone, tmp_path: Path) -> None:
+def test_fork_gets_a_report_of_its_breaks(clone: Clone, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     clone.edit("openapi.yaml", "maximum: 1000", "maximum: 500")
     run = subprocess.run(
@@ -35,6 +35,6 @@ def test_fork_is_told_what_it_breaks(clone: Clone, tmp_path: Path) -> None:
     assert f"**info.version must be {needed} or higher for that.**" in told
 
 
-def test_what_others_wrote_stays_text() -> None:
+def test_text_of_a_fork_is_escaped() -> None:
     told = breaking.markdown("1 | 2", [("a|b<script>", "callers", "X")], "")
     assert "| a&#124;b&lt;script&gt; | callers | X |" in told

@@ -143,7 +143,7 @@ def ready(clone: Clone) -> Clone:
     return clone
 
 
-def test_publish_action_takes_what_is_built(
+def test_publish_action_accepts_the_packages(
     clone: Clone, index: str, action: Path, tmp_path: Path
 ) -> None:
     clone.prepare("9998.0.0")
@@ -176,7 +176,9 @@ def test_models_of_another_contract_are_refused(ready: Clone, index: str) -> Non
     assert not list((ready.root / "dist").glob("*"))
 
 
-def test_from_the_first_version_to_the_next(ready: Clone, index: str, tmp_path: Path) -> None:
+def test_upgrade_from_the_first_version_to_the_next(
+    ready: Clone, index: str, tmp_path: Path
+) -> None:
     clone = ready
     version = "9998.0.0"
     prepare(clone, version)

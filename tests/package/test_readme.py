@@ -66,5 +66,5 @@ def test_no_link_is_relative(links: list[tuple[str, str]]) -> None:
         ("x = session[a](b)", f"x = session[a]({SOURCE}/blob/v1.2.3/b)"),
     ],
 )
-def test_link_leads_to_the_file_of_the_version(before: str, after: str) -> None:
+def test_relative_link_becomes_the_file_of_the_version(before: str, after: str) -> None:
     assert hatch_build.absolute(before, SOURCE, "1.2.3") == after

@@ -27,19 +27,19 @@ def refusal(clone: Clone, *arguments: str) -> str:
     return run.stderr
 
 
-def test_nothing_stands_in_the_way(ready: Clone) -> None:
+def test_complete_version_can_be_released(ready: Clone) -> None:
     assert refusal(ready) == ""
     ready.git("tag", f"v{VERSION}")
     assert refusal(ready, "--tag", f"v{VERSION}") == ""
 
 
-def test_dirty_tree(ready: Clone) -> None:
+def test_uncommitted_changes_are_refused(ready: Clone) -> None:
     (ready.root / "README.md").write_text("Changed.")
     (ready.root / "src" / "new.py").touch()
     assert "not committed:\n M README.md\n?? src/new.py" in refusal(ready).replace("\nM ", "\n M ")
 
 
-def test_version_that_was_released(ready: Clone) -> None:
+def test_released_version_is_refused(ready: Clone) -> None:
     ready.git("tag", f"v{VERSION}")
     ready.edit("README.md", "dcs-sessions", "the same")
     ready.commit("A change")
@@ -48,7 +48,7 @@ def test_version_that_was_released(ready: Clone) -> None:
     )
 
 
-def test_contract_that_has_changed_without_its_version(ready: Clone) -> None:
+def test_changed_contract_with_the_same_version_is_refused(ready: Clone) -> None:
     ready.git("tag", f"v{VERSION}")
     ready.edit("openapi.yaml", "title: DCS sessions", "title: DCS client sessions")
     ready.commit("A change")
@@ -60,19 +60,19 @@ def test_contract_that_has_changed_without_its_version(ready: Clone) -> None:
     assert refusal(ready) == ""
 
 
-def test_changelog_without_the_version(clone: Clone) -> None:
+def test_changelog_without_the_version_is_refused(clone: Clone) -> None:
     clone.edit("openapi.yaml", "\n  version: ", f"\n  version: {VERSION} # ")
     clone.commit("A version")
     assert f"CHANGELOG.md has no section '## {VERSION}'" in refusal(clone)
 
 
-def test_tag_of_another_version(ready: Clone) -> None:
+def test_tag_of_another_version_is_refused(ready: Clone) -> None:
     assert f"the tag is v1.2.3, but info.version in openapi.yaml is {VERSION}" in refusal(
         ready, "--tag", "v1.2.3"
     )
 
 
-def test_notes_of_a_release(ready: Clone) -> None:
+def test_notes_are_the_section_of_the_version(ready: Clone) -> None:
     assert ready.python("-m", "tools.release", "notes").stdout == "What is new.\n"
 
 
@@ -103,12 +103,12 @@ def test_section_is_found_whatever_its_heading_looks_like(
 @pytest.mark.parametrize(
     "heading", ["## 7.0.0.1", "## 7.0.0rc1", "## 17.0.0", "### 7.0.0", "7.0.0"]
 )
-def test_heading_of_something_else_is_not_taken(heading: str) -> None:
+def test_heading_of_another_subject_is_not_a_version(heading: str) -> None:
     assert release.section(f"{heading}\n\nText.\n", VERSION) == ""
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "### Fixed\n", "<!-- To do\n-->\n"])
-def test_section_without_a_text_is_refused(text: str, clone: Clone) -> None:
+def test_empty_section_is_refused(text: str, clone: Clone) -> None:
     clone.edit("CHANGELOG.md", "\n## ", f"\n## {VERSION}\n\n{text}\n## ")
     clone.edit("openapi.yaml", "\n  version: ", f"\n  version: {VERSION} # ")
     clone.commit("A version")
@@ -176,7 +176,7 @@ def test_publish_checks_everything_before_it_uploads(clone: Clone) -> None:
     "value",
     ["", "http://docs.example/x", "docs.example", "https://github.com/OWNER/NAME", "https:// x.y"],
 )
-def test_address_that_nobody_has_filled_in_is_refused(name: str, value: str, ready: Clone) -> None:
+def test_missing_address_is_refused(name: str, value: str, ready: Clone) -> None:
     ready.write_address(name, value)
     ready.commit("An address")
     told = refusal(ready)
@@ -197,7 +197,7 @@ def test_upload_of_a_readme_with_a_dead_link_is_refused(ready: Clone) -> None:
     assert "Refused: links of the README are dead on an index: ['docs/index.md']." in run.stderr
 
 
-def test_upload_of_what_has_no_licence_is_refused(ready: Clone) -> None:
+def test_upload_of_files_without_a_licence_is_refused(ready: Clone) -> None:
     for name in ("page.html", "theirs.js"):
         (ready.root / "src" / "dcs_sessions" / "emulator" / name).touch()
     (ready.root / "src" / "dcs_sessions" / "emulator" / "page.licenses.txt").touch()
