@@ -6,6 +6,7 @@ import inspect
 import logging
 import subprocess
 import sys
+import textwrap
 import threading
 
 import pytest
@@ -111,3 +112,11 @@ def test_async_client_says_that_it_belongs_to_a_loop(server: ScriptedServer) -> 
         with pytest.raises(dcs_sessions.ConfigurationError, match="another event loop"):
             second.run(_use_in_a_loop(client))
         first.run(client.close())
+
+
+def test_help_of_the_package_shows_an_example_that_is_python() -> None:
+    paragraphs = (dcs_sessions.__doc__ or "").split("\n\n")
+    code = [textwrap.dedent(text) for text in paragraphs if text.startswith("    ")]
+    assert code, "an indented block, as help() shows it"
+    for block in code:
+        compile(block, "help(dcs_sessions)", "exec")
