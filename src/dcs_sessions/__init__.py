@@ -1,8 +1,10 @@
 """See and end the client sessions of a managed Redis on Huawei Cloud DCS.
 
-with dcs_sessions.Client.from_env(region="cn-north-4") as client:
-for session in client.query_sessions(instance_id).sessions:
-print(session.addr, session.name, session.idle)
+For example:
+
+    with dcs_sessions.Client.from_env(region="cn-north-4") as client:
+        for session in client.query_sessions(instance_id):
+            print(session.addr, session.name, session.idle)
 """
 
 from __future__ import annotations
