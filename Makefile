@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 # The tools that need Node.js: pinned in tools/package-lock.json.
 TOOLS := tools/node_modules/.bin
-FORMATTED := openapi.yaml dcs.arazzo.yaml generator-config.yaml tools/*.yaml tools/overlays/*.yaml tests/contract/*.yaml tests/mutants/*.yaml
+FORMATTED := openapi.yaml dcs.arazzo.yaml generator-config.yaml tools/*.yaml tools/overlays/*.yaml tests/contract/*.yaml tests/mutation/*.yaml
 # The page that the emulator serves. Prerequisites are read in order: so it must stand here.
 PAGE := src/dcs_sessions/emulator/page.html
 PORT ?= 4010
@@ -52,6 +52,9 @@ generate: $(VENV)/.ready ## Make generated/ from openapi.yaml, and the sync clie
 .PHONY: check-generated
 check-generated: $(VENV)/.ready ## Check that both are what `make generate` makes
 	$(BIN)/python -m tools.generate --check
+	@# A clean checkout would not have such a file.
+	@new=$$(git ls-files --others --exclude-standard -- generated src/dcs_sessions/_sync); \
+	[ -z "$$new" ] || { echo "Generated, but not added to git: $$new" >&2; exit 1; }
 
 .PHONY: lint
 lint: tools/node_modules/.ready ## Check the rules and the format of openapi.yaml and dcs.arazzo.yaml
@@ -233,13 +236,13 @@ vendor: $(VENV)/.ready ## Compare openapi.yaml with the newest SDK of the vendor
 
 .PHONY: mutants
 mutants: $(VENV)/.ready ## Plant faults in the contract and the emulator: the tests find all
-	PYTHONPATH=.:tests $(BIN)/python -m mutants.document
-	PYTHONPATH=.:tests $(BIN)/python -m mutants.run
+	PYTHONPATH=.:tests $(BIN)/python -m mutation.document
+	PYTHONPATH=.:tests $(BIN)/python -m mutation.run
 
 # mutmut goes on where it was interrupted. OPTIONS="--sample 200" judges some of them.
 .PHONY: mutants-client mutants-emulator
 mutants-client mutants-emulator: $(VENV)/.ready ## Mutate the client or the emulator, and list what its tests do not notice
-	PYTHONPATH=.:tests $(BIN)/python -m mutants.mutate $(@:mutants-%=%) $(OPTIONS)
+	PYTHONPATH=.:tests $(BIN)/python -m mutation.mutate $(@:mutants-%=%) $(OPTIONS)
 
 .PHONY: test-lowest
 test-lowest: build tools/node_modules/.ready ## Run the tests with the lowest allowed versions

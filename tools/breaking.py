@@ -4,7 +4,7 @@ The last release is the last tag `v*`, not counting one of the commit itself; be
 is the commit that brought the first operation. Most of the comparison is Redocly's. It overlooks
 changes of defaults, of the names of path parameters, of types and of servers, of the order of
 arguments, and fields that requests lose, so those are looked for here. The changes that must be
-found are in tests/contract/mutants.yaml.
+found are in tests/mutation/contract_faults.yaml.
 """
 
 from __future__ import annotations

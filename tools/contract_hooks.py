@@ -1,6 +1,6 @@
 """Hooks for schemathesis: credentials, IDs that exist, and waiting for scans.
 
-Schemathesis imports this as it starts; tools/contract.py sets the environment.
+Schemathesis imports this as it starts; tools/contract_schemathesis.py sets the environment.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Rules of the contract. Each function checks one rule, and raises AssertionError if it is broken.
 
-The tests call them with openapi.yaml, and the engine in mutants.py with openapi.yaml and a fault in
-it. They name no fault: each compares the document with a source, with facts.yaml, with itself or
-with the emulator.
+The tests call them with openapi.yaml; tests/mutation/document.py calls them with openapi.yaml and a
+fault in it. They name no fault: each compares the document with a source, with facts.yaml, with
+itself or with the emulator.
 """
 
 from __future__ import annotations

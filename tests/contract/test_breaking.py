@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract import mutants
-from contract.mutants import Mutant
+from mutation import contract as mutants
+from mutation.contract import Mutant
 from tools import breaking, spec
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract.mutants import Mutant
+from mutation.contract import Mutant
 from tools import spec
 
 if TYPE_CHECKING:

@@ -16,6 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tools import contract, spec
+from tools.contract_api import KILLS
+from tools.contract_emulator import emulator
+from tools.contract_live import live_settings
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -31,7 +34,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
     logins.write_text(json.dumps(LOGINS))
     logins.chmod(0o600)
     options = ["--project-id", "p-1", "--instance-id", "i-1", "--node-id", "n-1"]
-    with contract.emulator(contract.EMULATOR, *options, "--credentials", str(logins)) as facts:
+    with emulator(contract.EMULATOR, *options, "--credentials", str(logins)) as facts:
         yield facts
 
 
@@ -89,7 +92,7 @@ def test_live_test_reads_and_scans_only(
     }
     for operation in ("ScanClients", "ListClients", "ShowNodesInformation", "ShowJobInfo"):
         assert int(rows[operation][0]) > 0, "it has succeeded"
-    for operation in contract.KILLS:
+    for operation in KILLS:
         assert not [cell for cell in rows[operation] if cell.isdigit()], "it was never called"
     shown = result.stdout + result.stderr + (tmp_path / "html" / "index.html").read_text()
     assert "canary" not in shown + (tmp_path / "junit.xml").read_text()
@@ -145,7 +148,7 @@ def test_missing_settings_are_named(missing: str, named: str, tmp_path: Path) ->
 
 def test_region_sets_the_endpoint() -> None:
     variables = target({"endpoint": ""}, DCS_SESSIONS_TOKEN="x", DCS_SESSIONS_REGION="cn-north-4")
-    settings = contract.live_settings(variables)
+    settings = live_settings(variables)
     assert settings["endpoint"] == "https://dcs.cn-north-4.myhuaweicloud.com"
 
 

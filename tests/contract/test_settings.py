@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dcs_sessions.emulator import Emulator, Fault
-from tools import contract, spec
+from tools import contract_schemathesis, spec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def run(
     config.write_text(settings, encoding="utf-8")
     noted = folder / "seen"
     noted.unlink(missing_ok=True)
-    variables = contract.environment(
+    variables = contract_schemathesis.environment(
         {
             "HUAWEICLOUD_SDK_PROJECT_ID": dcs.project_id,
             "DCS_SESSIONS_INSTANCE": dcs.instance_id,
@@ -43,8 +43,10 @@ def run(
         noted,
         may_kill=True,
     )
-    clean = contract.schemathesis_run(dcs.endpoint, variables, folder, *options, config=config)
-    return clean, len(contract.read(noted))
+    clean = contract_schemathesis.schemathesis_run(
+        dcs.endpoint, variables, folder, *options, config=config
+    )
+    return clean, len(contract_schemathesis.read(noted))
 
 
 def only(name: str, mode: str, phase: str = "coverage") -> list[str]:
@@ -129,16 +131,16 @@ def test_hook_leaves_alone_what_the_server_has_given_out(
 
 def test_answers_are_identified_and_tried_with_both_logins() -> None:
     answers = [
-        contract.Answer("ListClients", "200", "token", "a"),
-        contract.Answer("ListClients", "400", "signature", "-"),
-        contract.Answer("ScanClients", "200", "signature", "a"),
+        contract_schemathesis.Answer("ListClients", "200", "token", "a"),
+        contract_schemathesis.Answer("ListClients", "400", "signature", "-"),
+        contract_schemathesis.Answer("ScanClients", "200", "signature", "a"),
     ]
-    assert contract.unidentified(answers) == [
+    assert contract_schemathesis.unidentified(answers) == [
         "ListClients answered 200 with the request ID a",
         "ListClients answered 400 with the request ID -",
         "ScanClients answered 200 with the request ID a",
     ]
-    amiss = contract.untried(answers)
+    amiss = contract_schemathesis.untried(answers)
     assert "ListClients never succeeded with a signature" in amiss
     assert "ScanClients never succeeded with a token" in amiss
     assert "ListClients never succeeded with a token" not in amiss

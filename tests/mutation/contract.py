@@ -1,7 +1,7 @@
-"""Faults and harmless changes of the contract, from mutants.yaml beside this file.
+"""Faults and harmless changes of the contract, from contract_faults.yaml beside this file.
 
 They are for the test of `make breaking` and for `make contract`. The faults that the tests must
-find are made by tests/mutants/document.py.
+find are made by document.py.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import yaml
 from tools import spec
 from tools.spec import METHODS, Node
 
-SOURCE = Path(__file__).with_name("mutants.yaml")
+SOURCE = Path(__file__).with_name("contract_faults.yaml")
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change of the contract; mutants.yaml says what its fields mean."""
+    """One change of the contract; contract_faults.yaml says what its fields mean."""
 
     name: str
     breaks: Literal["callers", "readers"] | None = None

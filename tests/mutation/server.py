@@ -1,7 +1,7 @@
 """Plant a fault in the emulator: as a plugin of pytest, or as a command that starts it.
 
-    pytest -p mutants.server ...                with DCS_SESSIONS_FAULT=<name of the fault>
-    python -m mutants.server emulator ...       with the same
+    pytest -p mutation.server ...                with DCS_SESSIONS_FAULT=<name of the fault>
+    python -m mutation.server emulator ...       with the same
 
 The code of the emulator knows nothing of this: a module is changed on its way from the file into
 the interpreter.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mutants import document
+from mutation import document
 from tools import spec
 
 # As many as take some seconds. `make mutants` judges all, each night.

@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-from contract import mutants as contract
-from mutants import mutate, run, server
+from mutation import contract, mutate, run, server
 from tools import spec
 
 
@@ -38,7 +37,7 @@ def test_tests_that_are_left_out_exist(part: mutate.Part) -> None:
 def test_fault_is_planted() -> None:
     fault = next(fault for fault in server.faults() if fault.name == "no token is 403")
     program = (
-        "import mutants.server; from dcs_sessions.emulator import _errors;"
+        "import mutation.server; from dcs_sessions.emulator import _errors;"
         "print(_errors._TABLE['DCS.1003'][0])"
     )
     good, output = run.run([sys.executable, "-c", program], DCS_SESSIONS_FAULT=fault.name)

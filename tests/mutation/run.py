@@ -20,8 +20,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from contract import mutants as contract
-from mutants import server
+from mutation import contract, server
 from tools import spec
 
 if TYPE_CHECKING:
@@ -140,14 +139,14 @@ def contract_fault(fault: contract.Mutant | None) -> str | None:
 
 def server_fault(fault: server.Fault) -> str | None:
     """Plant a fault in the emulator. Return the test that finds it, trying the named ones first."""
-    command = shlex.join([sys.executable, "-m", "mutants.server", "emulator"])
+    command = shlex.join([sys.executable, "-m", "mutation.server", "emulator"])
     planted = {"DCS_SESSIONS_FAULT": fault.name}
     named = [test for test in fault.tests if test != SUITE]
     caught = None
     if SUITE in fault.tests:
         caught = suite(command, **planted)
     for tests in (named, SERVER_TESTS):
-        caught = caught or (pytest("-p", "mutants.server", *tests, **planted) if tests else None)
+        caught = caught or (pytest("-p", "mutation.server", *tests, **planted) if tests else None)
     return caught or suite(command, **planted)
 
 

@@ -1,6 +1,6 @@
 """Make faults in the contract with generic operators, and check which of them are found.
 
-    python -m mutants.document [--sample N] [--seed N]
+    python -m mutation.document [--sample N] [--seed N]
 
 The operators walk openapi.yaml and change every keyword of every schema, parameter, answer, header,
 link, example, security requirement, server and text, one at a time. A fault is judged by the rules
