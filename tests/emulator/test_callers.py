@@ -78,7 +78,7 @@ def refused(got: Got) -> tuple[int, str]:
 def test_every_operation_is_called_with_every_login(world: World) -> None:
     for call in calls(world):
         for login in (*TOKENS, *KEYS, "none"):
-            for project in (None, PROJECT, PROJECT[:-1]):
+            for project in (None, PROJECT, PROJECT[:-1], ""):
                 world.check(replace(call, login=login, project_header=project))
 
 
@@ -352,6 +352,15 @@ def test_every_field_sorts_in_both_orders(world: World) -> None:
             query = [("sort", field), *([("order", order)] if order else [])]
             world.check(world.read(node, *query))
             world.check(world.read(node, *query, ("offset", "1"), ("limit", "3")))
+
+
+def test_instances_of_every_type_are_shown_and_found_as_they_are(world: World) -> None:
+    for node in world.nodes:
+        for resource in ("instance", "configs", "logical-nodes"):
+            world.check(world.call(resource, node=node))
+    shown = ("include_failure", "true"), ("include_delete", "true")
+    for ip in ("127.0.0.1", "::1", "127.0.0.2"):
+        world.check(world.call("instances", query=[("ip", ip), *shown]))
 
 
 def test_node_that_is_gone_keeps_its_last_role(world: World) -> None:

@@ -64,6 +64,19 @@ def test_jobs_end_as_their_work_does_and_old_ones_are_forgotten() -> None:
     asyncio.run(main())
 
 
+def test_thousands_of_jobs_are_remembered() -> None:
+    async def main() -> None:
+        async def work() -> None:
+            pass
+
+        jobs = Jobs()
+        started = [jobs.start("t", work()) for _ in range(4_000)]
+        await jobs.close()
+        assert all(jobs.find(job.job_id) is job for job in started)
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [

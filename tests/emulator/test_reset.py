@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from dcs_sessions.emulator import Emulator, EmulatorError, Fault, _valkey
+from dcs_sessions.emulator import Emulator, EmulatorError, Fault, Instance, _valkey
 from dcs_sessions.emulator._valkey import EmbeddedValkey
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from emulator.conftest import Api, Connect, MakeApi, MakeDcs, MakeValkey
@@ -177,6 +178,26 @@ def signed(dcs: Emulator, api: Api) -> str:
     }
     answer = httpx.get(dcs.endpoint + api.instance, headers=headers, trust_env=False)
     return str(answer.json()["error_msg"])
+
+
+def test_reset_is_of_every_instance(make_dcs: MakeDcs, connect: Connect) -> None:
+    dcs = make_dcs(instances=[Instance(name="second"), Instance(name="third", nodes=2)])
+    with httpx.Client(base_url=dcs.endpoint, trust_env=False, verify=False) as client:
+        client.headers["X-Auth-Token"] = dcs.token
+        for instance in dcs.instances:
+            path = f"/v2/{dcs.project_id}/instances/{instance['instance_id']}/clients"
+            for node, url in zip(instance["node_ids"], instance["redis_urls"], strict=True):
+                connect(url).command("SET", "key", "value")
+                assert client.post(path, json={"node_id": node}).status_code == 200
+                wait_until(
+                    lambda: client.get(path, params={"node_id": node}).is_success  # noqa: B023
+                )
+        dcs.reset()
+        for instance in dcs.instances:
+            path = f"/v2/{dcs.project_id}/instances/{instance['instance_id']}/clients"
+            for node, url in zip(instance["node_ids"], instance["redis_urls"], strict=True):
+                assert client.get(path, params={"node_id": node}).status_code == 500
+                assert connect(url).command("DBSIZE") == b":0\r\n"
 
 
 def test_reset_keeps_a_replica_and_what_it_is_of(make_dcs: MakeDcs, connect: Connect) -> None:

@@ -41,7 +41,7 @@ INSTANCES: Sequence[tuple[str, str, Sequence[str], bool]] = (
     ("checkout", "cluster", ("127.0.0.1", "127.0.0.1"), True),
     ("billing-prod", "proxy", ("127.0.0.1", "127.0.0.1"), False),
     ("billing-old", "ha", ("127.0.0.1", "127.0.0.1"), True),
-    ("reports", "ha_rw_split", ("127.0.0.1",), False),
+    ("reports", "ha_rw_split", ("127.0.0.1", "::1"), False),
     ("sixth", "single", ("::1",), True),
 )
 DETAILS: Mapping[str, Mapping[str, Any]] = {
