@@ -9,7 +9,10 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +59,10 @@ const refused = await dcs.POST("/v2/{project_id}/instances/{instance_id}/clients
   body: { node_id: "none" },
 });
 console.log(refused.response.status, refused.error?.error_code);
+const elsewhere = createClient(process.env.REDIRECTING!, login);
+await elsewhere
+  .GET("/v2/{project_id}/instances", { params: { path } })
+  .then(() => console.log("redirected"), () => console.log("not redirected"));
 """
 GO = """
 package main
@@ -98,9 +105,20 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println(refused.StatusCode(), refused.JSON400.ErrorCode)
+	elsewhere, err := dcs.New(os.Getenv("REDIRECTING"), login)
+	if err != nil {
+		log.Fatal(err)
+	}
+	moved, err := elsewhere.ListInstancesWithResponse(ctx, project, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if moved.StatusCode() == 307 {
+		fmt.Println("not redirected")
+	}
 }
 """
-EXPECTED = "200 32\n400 DCS.3053\n"
+EXPECTED = "200 32\n400 DCS.3053\nnot redirected\n"
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
@@ -111,9 +129,40 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
     return done.stdout
 
 
+@contextmanager
+def redirecting() -> Iterator[tuple[str, list[str]]]:
+    """Run a server that sends everybody to another host; its address and the paths asked for."""
+    paths: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_response(307)
+            port = self.headers["Host"].rpartition(":")[2]
+            self.send_header("Location", f"http://localhost:{port}/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", paths
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 def runs_by_token_and_by_key(folder: Path, *program: str) -> None:
     for signed in (False, True):
-        with Emulator() as dcs, recorder.recording(dcs.endpoint) as proxy:
+        with (
+            Emulator() as dcs,
+            recorder.recording(dcs.endpoint) as proxy,
+            redirecting() as (redirects, paths),
+        ):
             login: Mapping[str, str] = {"DCS_TOKEN": dcs.token}
             secrets = {dcs.token: "X-Auth-Token"}
             if signed:
@@ -125,9 +174,11 @@ def runs_by_token_and_by_key(folder: Path, *program: str) -> None:
                 DCS_ENDPOINT=proxy.endpoint,
                 DCS_PROJECT_ID=dcs.project_id,
                 DCS_INSTANCE_ID=dcs.instance_id,
+                REDIRECTING=redirects,
                 **login,
             )
             assert output == EXPECTED
+            assert paths == [f"/v2/{dcs.project_id}/instances"]
             assert recorder.leaks(proxy.requests, secrets) == []
 
 
