@@ -72,6 +72,9 @@ class DcsSessionsError(Exception):
         advice: What to do about it, or None.
     """
 
+    reason: str
+    advice: str | None
+
     def __init__(self, reason: str, *, advice: str | None = None) -> None:
         self.reason = shown(reason)
         self.advice = advice
@@ -137,6 +140,8 @@ class ApiError(DcsSessionsError):
     error_ext_msg: str | None
     request_id: str | None
     retry_after: float | None
+    reason: str
+    advice: str | None
     headers: dict[str, str]
     body: bytes
     _status: ClassVar[int] = 0
@@ -190,9 +195,9 @@ class ApiError(DcsSessionsError):
         request = "" if self.request_id is None else f" [request {self.request_id}]"
         text = f"{reason}{request}" if advice is None else f"{reason} ({advice}){request}"
         mask = str if reply.request is None else reply.request.mask
-        DcsSessionsError.__init__(self, mask(f"{reason}{request}"))
-        self.args = (shown(mask(text)),)
+        self.reason = shown(mask(f"{reason}{request}"))
         self.advice = advice
+        Exception.__init__(self, shown(mask(text)))
 
 
 class BadRequestError(ApiError):

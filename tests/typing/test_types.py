@@ -23,7 +23,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^( *)```python\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 # Names that a block uses without defining them.
 BEFORE = """\
-INSTANCE_ID = NODE_ID = PROJECT_ID = ACCESS_KEY = SECRET_KEY = ""
+INSTANCE_ID = NODE_ID = PROJECT_ID = ACCESS_KEY = SECRET_KEY = ENDPOINT = TOKEN = CA_FILE = ""
 client = dcs_sessions.Client.from_env()
 """
 
@@ -126,14 +126,16 @@ def test_blocks_of_the_documentation_are_typed(check: object, site: Path, tmp_pa
     files: list[Path] = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
+        before = BEFORE
         for match in BLOCK.finditer(text):
             line = text[: match.start(2)].count("\n") + 1
             name = page.relative_to(ROOT).with_suffix("").as_posix().replace("/", "_")
             file = tmp_path / f"{name.replace('-', '_')}_{line}.py"
             code = textwrap.dedent(match[2])
             code = code.replace("import dcs_sessions\n", "")
-            code = f"import dcs_sessions\n{BEFORE}{code}"
-            file.write_text(code, encoding="utf-8")
+            file.write_text(f"import dcs_sessions\n{before}{code}", encoding="utf-8")
+            if page.stem == "tutorial":  # whose blocks go on from each other
+                before += code
             files.append(file)
     assert len(files) > 10
     assert callable(check)
