@@ -215,7 +215,7 @@ def test_unreachable_service_gives_advice(
 def test_slow_job_gives_exit_code_5(fake: FakeDcs, fake_cli: Cli) -> None:
     running = answer(200, {"job_id": "j", "status": "RUNNING"})
     fake.first = lambda request: running if "/jobs/" in request.path else None
-    done = fake_cli("query", "i", "--timeout", "0.3", code=5)
+    done = fake_cli("query", "i", "--timeout", "3", code=5)
     assert "did not end within" in done.stderr
     assert "--timeout" in done.stderr
 

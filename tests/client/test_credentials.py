@@ -37,14 +37,20 @@ OIDC = {
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[IdentityService]:
+def service(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[IdentityService]:
     for name in list(os.environ):
         if name.startswith(("HUAWEICLOUD_", "DCS_SESSIONS_", "HC_CONTAINER_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     with IdentityService() as running:
         monkeypatch.setattr("dcs_sessions._auth._server._METADATA_ENDPOINT", running.endpoint)
-        monkeypatch.setattr("dcs_sessions._auth._server._METADATA_SECONDS", 0.3)
+        # Long enough for a busy machine; a service that hangs never answers.
+        monkeypatch.setattr(
+            "dcs_sessions._auth._server._METADATA_SECONDS",
+            0.3 if "hang" in request.node.name else 20,
+        )
         monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", running.endpoint)
         monkeypatch.setenv("HUAWEICLOUD_SDK_STS_ENDPOINT", running.endpoint)
         yield running
