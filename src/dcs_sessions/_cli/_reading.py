@@ -127,16 +127,15 @@ class Lists:
             self._warn(_failures.what_to_do(page.error))
 
     def describe(self, *, most: int = _FEW_NODES) -> None:
-        """Print the time of each list, and the number of its sessions.
+        """Print the time and the number of sessions of each list, or of all lists together.
 
         Args:
             most: Maximum number of nodes with a line each; more share one line.
         """
         if len(self.nodes) > most:
-            times = sorted({printable(node.time) for node in self.nodes})
-            when = " to ".join(dict.fromkeys((times[0], times[-1])))
+            oldest = min(printable(node.time) for node in self.nodes)
             total = self._counts.total()
-            _console.note(f"{len(self.nodes)} nodes: lists of {when}, {total} sessions")
+            _console.note(f"{len(self.nodes)} nodes: oldest list of {oldest}, {total} sessions")
             return
         for node in self.nodes:
             count = self._counts[node.node_id]
