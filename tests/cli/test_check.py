@@ -132,3 +132,13 @@ def test_no_advice_of_the_command_line_names_an_argument_of_python() -> None:
         assert not re.search(r"\w=(?!\w)|=True|\(\)", advice), advice
         assert error.advice is not None
         assert error.advice not in _failures.what_happened(error)
+
+
+def test_no_error_of_the_library_is_reported_as_a_bug() -> None:
+    """Also not one that is added later: each kind has an exit code and advice of its own."""
+    kinds = {kind for kind in vars(_errors).values() if isinstance(kind, type)}
+    kinds = {kind for kind in kinds if issubclass(kind, _errors.DcsSessionsError)}
+    kinds.remove(_errors.DcsSessionsError)
+    assert len(kinds) > 10
+    known = tuple(kind for kind, _, _ in _failures._KINDS)
+    assert {kind.__name__ for kind in kinds if not issubclass(kind, known)} == set()

@@ -48,6 +48,11 @@ _KINDS: tuple[tuple[type[BaseException], int, str], ...] = (
     ),
     (_errors.SessionListChangedError, REFUSED, "Somebody else queried the node. Try again."),
     (
+        _errors.SessionListError,
+        REFUSED,
+        "Query the node again. If it persists, contact the vendor with the node ID.",
+    ),
+    (
         _errors.JobFailedError,
         REFUSED,
         "Try again. If it persists, contact the vendor with the job ID.",
