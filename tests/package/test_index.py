@@ -10,14 +10,13 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from support.clone import Clone
+from support.served import served
 from tools import spec
 
 pytestmark = [pytest.mark.index, pytest.mark.timeout(1800)]
@@ -48,29 +47,13 @@ def index(tmp_path: Path) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     (tmp_path / "index").mkdir()
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "pypiserver", "run", "--interface=127.0.0.1", f"--port={port}"),
-            *("--authenticate=.", "--passwords=.", "--disable-fallback", tmp_path / "index"),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    command: list[str | Path] = [
+        *(sys.executable, "-m", "pypiserver", "run", "--interface=127.0.0.1", f"--port={port}"),
+        *("--authenticate=.", "--passwords=.", "--disable-fallback", tmp_path / "index"),
+    ]
     url = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                assert httpx.get(url).status_code == 200
-                break
-            except httpx.TransportError:
-                assert process.poll() is None
-                assert time.monotonic() < deadline, "the index did not start within a minute"
-                time.sleep(0.1)
+    with served(command, url, tmp_path):
         yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
 class User:

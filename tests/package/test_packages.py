@@ -10,7 +10,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +19,7 @@ import httpx
 import pytest
 
 from dcs_sessions.emulator import Emulator
+from support.served import served
 from tools import packages, recorder, spec
 
 if TYPE_CHECKING:
@@ -201,27 +201,9 @@ def registry(tmp_path: Path) -> Iterator[str]:
     (folder / "config.yaml").write_text(CONFIG)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-    process = subprocess.Popen(
-        [VERDACCIO, "--config", "config.yaml", "--listen", address],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://{address}"
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                assert httpx.get(f"{url}/-/ping", trust_env=False).status_code == 200
-                break
-            except httpx.TransportError:
-                assert process.poll() is None
-                assert time.monotonic() < deadline, "the index did not start within a minute"
-                time.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    command: list[str | Path] = [VERDACCIO, "--config", "config.yaml", "--listen", address]
+    with served(command, f"http://{address}/-/ping", folder):
+        yield f"http://{address}"
 
 
 def test_npm_package_is_published_installed_and_used(
