@@ -239,7 +239,7 @@ mutants: $(VENV)/.ready ## Plant faults in the contract and the emulator: the te
 	PYTHONPATH=.:tests $(BIN)/python -m mutation.document
 	PYTHONPATH=.:tests $(BIN)/python -m mutation.run
 
-# mutmut goes on where it was interrupted. OPTIONS="--sample 200" judges some of them.
+# OPTIONS="--unjudged" goes on where a run was interrupted, "--sample 200" judges some of them.
 .PHONY: mutants-client mutants-emulator
 mutants-client mutants-emulator: $(VENV)/.ready ## Mutate the client or the emulator, and list what its tests do not notice
 	PYTHONPATH=.:tests $(BIN)/python -m mutation.mutate $(@:mutants-%=%) $(OPTIONS)

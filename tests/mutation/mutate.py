@@ -1,32 +1,35 @@
 """`make mutants-client` and `make mutants-emulator`: test the tests with changed source code.
 
-mutmut makes the changes, in a folder for each part, `build/mutants/PART`. There it keeps its
-results, so a run that was interrupted goes on where it was, and the next judges what has changed.
+mutmut makes the changes, in a folder for each part, `build/mutants/PART`, and `judge.py` runs the
+tests. Results are kept there: a run that was interrupted goes on where it was with `--unjudged`.
+Without it, what was not found before is judged again, by the tests as they are now.
 """
 
 from __future__ import annotations
 
 import argparse
 import fnmatch
+import hashlib
 import json
+import os
 import random
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
+from mutation import judge
 from tools import spec
 
 SURVIVORS = Path(__file__).with_name("survivors.yaml")
-# What mutmut writes where the tests have found a mutant, or could not end.
-FOUND = (1, 3, 24, 36, 152, 255, -24, -9, -11)
-
-
 GOAL = 0.92
+# What the tests read besides the source.
+COPIED = ("generated", "docs", "examples", "openapi.yaml", "dcs.arazzo.yaml", "README.md")
 
 
 class Part(NamedTuple):
@@ -42,7 +45,7 @@ PARTS = {
     # The sync client is made of the async one, line by line, and all tests run against both.
     "client": Part(
         sources=("_async/*.py", "_auth/*.py", "_transports/*.py", "_[a-z]*.py"),
-        tests=("tests/client", "tests/signing", "tests/typing"),
+        tests=("tests/client", "tests/signing", "tests/fuzz"),
         # Names, docstrings and the depth of calls are not those of the source under mutation.
         without=(
             "--ignore=tests/client/test_public.py",
@@ -54,7 +57,7 @@ PARTS = {
     "emulator": Part(
         sources=("emulator/*.py",),
         tests=("tests/emulator",),
-        # What it starts as a process is not mutated, and what takes long finds nothing else.
+        # What it starts as a process is not mutated.
         without=(
             "--ignore=tests/emulator/test_process.py",
             "--ignore=tests/emulator/test_pytest_plugin.py",
@@ -72,7 +75,7 @@ def prepare(name: str) -> Path:
     (folder / "tools").mkdir(exist_ok=True)
     # Without the tools of Node.js, which mutmut would copy.
     tools = [f"tools/{file.name}" for file in (spec.ROOT / "tools").glob("*.*")]
-    for source in ("src", "generated", "tests", "openapi.yaml", "dcs.arazzo.yaml", *tools):
+    for source in ("src", "tests", *COPIED, *tools):
         link = folder / source
         link.unlink(missing_ok=True)
         link.symlink_to(spec.ROOT / source)
@@ -83,14 +86,7 @@ def prepare(name: str) -> Path:
         "do_not_mutate": [
             f"src/dcs_sessions/{source}" for source in ("*__init__.py", "__main__.py", *part.others)
         ],
-        "also_copy": ["generated", "tools", "openapi.yaml", "dcs.arazzo.yaml"],
-        "pytest_add_cli_args": ["--timeout=60", "-Wdefault", *part.without],
-        "pytest_add_cli_args_test_selection": [
-            test for test in part.tests if (spec.ROOT / test).is_dir()
-        ],
-        "use_git_change_detection": False,
-        "timeout_multiplier": 4.0,
-        "timeout_constant": 20.0,
+        "also_copy": [*COPIED, "tools"],
     }
     project = (spec.ROOT / "pyproject.toml").read_text(encoding="utf-8")
     lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
@@ -98,18 +94,11 @@ def prepare(name: str) -> Path:
     return folder
 
 
-def verdicts(folder: Path) -> dict[str, int | None]:
-    """Return all mutants with mutmut's results."""
-    found: dict[str, int | None] = {}
-    for meta in sorted((folder / "mutants").rglob("*.meta")):
-        found |= json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
-    return found
-
-
 def generate(folder: Path) -> None:
     """Create the mutants beside a copy of the current tests."""
-    for copied in ("tests", "generated", "tools"):
-        shutil.rmtree(folder / "mutants" / copied, ignore_errors=True)
+    for copied in ("tests", "tools", *COPIED):
+        if (folder / "mutants" / copied).is_dir():
+            shutil.rmtree(folder / "mutants" / copied)
     program = (
         "from mutmut import __main__ as m; from pathlib import Path;"
         "Path('mutants').mkdir(exist_ok=True); m.copy_src_dir(); m.copy_also_copy_files();"
@@ -120,28 +109,122 @@ def generate(folder: Path) -> None:
     )
 
 
+def hashes(folder: Path) -> dict[str, str]:
+    """Return all mutants, each with a hash of the function that it changes."""
+    found: dict[str, str] = {}
+    for file in sorted((folder / "mutants").rglob("*.meta")):
+        meta = json.loads(file.read_text(encoding="utf-8"))
+        for mutant in meta["exit_code_by_key"]:
+            name = function(mutant).rpartition(".")[2]
+            found[mutant] = meta["hash_by_function_name"][name]
+    return found
+
+
+def function(mutant: str) -> str:
+    """Return the function that a mutant changes."""
+    return mutant.rpartition("__mutmut_")[0]
+
+
+def side_by_side(folder: Path, part: Part, plans: list[dict[str, Any]], tests: list[str]) -> None:
+    """Run pytest with the plugin, a process for each plan.
+
+    Raises:
+        SystemExit: A process failed; the end of what it printed is shown.
+    """
+    at = folder / "mutants"
+    with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as temporary:
+        running = []
+        for number, plan in enumerate(plans):
+            home = Path(temporary, str(number))
+            home.mkdir()
+            (home / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+            command = [sys.executable, "-m", "pytest", "-p", "mutation.judge", "--timeout=8"]
+            command += ["-p", "no:cacheprovider", "-Wdefault", *part.without, *tests]
+            variables = {
+                "PYTHONPATH": ":".join(map(str, (at / "src", at / "generated", at, at / "tests"))),
+                "TMPDIR": str(home),
+                judge.PLAN: str(home / "plan.json"),
+            }
+            with (home / "log").open("wb") as log:
+                process = subprocess.Popen(
+                    command, cwd=at, env={**os.environ, **variables}, stdout=log, stderr=log
+                )
+            running.append((process, home / "log"))
+        for process, file in running:
+            if process.wait():
+                sys.exit(file.read_text(encoding="utf-8", errors="replace")[-3000:])
+
+
+def measure(folder: Path, part: Part, functions: set[str], processes: int) -> Path:
+    """Return a file of which functions each test calls; files of tests that are known are kept."""
+    at, cache = folder / "mutants", folder / "measured"
+    cache.mkdir(exist_ok=True)
+    names, known = "".join(sorted(functions)).encode(), {}
+    for test in part.tests:
+        for file in sorted((at / test).glob("test_*.py")):
+            digest = hashlib.sha256(names + file.read_bytes()).hexdigest()
+            known[str(file.relative_to(at))] = cache / f"{digest}.jsonl"
+    left_out = {option.partition("=")[2] for option in part.without}
+    new = [file for file, kept in known.items() if not kept.exists() and file not in left_out]
+    if new:
+        out = [folder / f"measured-{number}.jsonl" for number in range(processes)]
+        for one in out:
+            one.unlink(missing_ok=True)
+        plans = [
+            {"measured": str(one), "turn": [number, processes]} for number, one in enumerate(out)
+        ]
+        print(f"measuring {len(new)} files of tests", flush=True)
+        side_by_side(folder, part, plans, new)
+        rows = [row for one in out for row in judge.read(one)]
+        for test in new:
+            fitting = [row for row in rows if row["test"].startswith(f"{test}::")]
+            text = "".join(json.dumps(row) + "\n" for row in fitting)
+            known[test].write_text(text, encoding="utf-8")
+        for row in rows:
+            if row["failed"]:
+                print("fails without a mutant, and is not used:", row["test"])
+    combined = folder / "measured.jsonl"
+    combined.write_text("".join(one.read_text() for one in known.values() if one.exists()))
+    return combined
+
+
 def listed() -> dict[str, str]:
     """Return patterns of the mutants that may survive, with their reasons."""
     rows: list[dict[str, Any]] = yaml.safe_load(SURVIVORS.read_text(encoding="utf-8")) or []
     return {pattern: row["reason"] for row in rows for pattern in row["mutants"]}
 
 
-def report(name: str, found: dict[str, int | None]) -> int:
+def verdicts(folder: Path, mutants: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Return the newest verdict for each mutant whose function is still the same."""
+    return {
+        row["mutant"]: row
+        for file in sorted(folder.glob("verdicts-*.jsonl"))
+        for row in judge.read(file)
+        if mutants.get(row["mutant"]) == row["hash"]
+    }
+
+
+def report(name: str, names: list[str], known: dict[str, dict[str, Any]]) -> int:
     """Print the results, and return the exit code."""
     reasons = listed()
-    survivors = [
-        mutant for mutant, verdict in found.items() if verdict is not None and verdict not in FOUND
-    ]
-    allowed = [one for one in survivors if any(fnmatch.fnmatch(one, row) for row in reasons)]
-    judged = sum(verdict is not None for verdict in found.values())
-    for mutant in survivors:
-        print("survived", "(listed)" if mutant in allowed else "        ", mutant)
-    by_module = Counter(mutant.rpartition(".")[0] for mutant in survivors)
+    judged = [known[mutant] for mutant in names if mutant in known]
+    survivors = [row for row in judged if row["found"] is None]
+    allowed = {
+        row["mutant"]
+        for row in survivors
+        if any(fnmatch.fnmatch(row["mutant"], pattern) for pattern in reasons)
+    }
+    for row in survivors:
+        note = "" if row["all"] else " (time was over)"
+        print(f"survived {row['tests']:4} tests{note}", end=" ")
+        print("(listed)" if row["mutant"] in allowed else "        ", row["mutant"])
+    by_module = Counter(function(row["mutant"]).rpartition(".")[0] for row in survivors)
     for module, count in sorted(by_module.items()):
         print(f"{count:5} in {module}")
-    share = (judged - len(survivors)) / judged if judged else 0.0
-    print(f"{name}: {judged - len(survivors)} of {judged} found, {share:.1%};", end=" ")
-    print(f"{len(allowed)} of the survivors have a reason; {len(found) - judged} not judged yet.")
+    found = len(judged) - len(survivors)
+    share = found / len(judged) if judged else 0.0
+    print(f"{name}: {found} of {len(judged)} found, {share:.1%};", end=" ")
+    print(f"{len(allowed)} of the survivors have a reason; {len(names) - len(judged)} not judged.")
     return int(share < GOAL)
 
 
@@ -153,24 +236,47 @@ def main() -> int:
     parser.add_argument("--sample", type=int, help="at most N of them, drawn by --seed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shard", default="1/1", help="2/5 is the second of five parts")
+    parser.add_argument("--unjudged", action="store_true", help="not those that were not found")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of tests for each mutant")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--report", action="store_true", help="show what is known, and run nothing")
     options = parser.parse_args()
 
-    folder = prepare(options.part)
+    part, folder = PARTS[options.part], prepare(options.part)
     if not options.report:
         generate(folder)
-    names = [name for name in verdicts(folder) if fnmatch.fnmatch(name, options.only)]
+    mutants = hashes(folder)
+    names = [name for name in mutants if fnmatch.fnmatch(name, options.only)]
     if options.sample is not None:
         names = random.Random(options.seed).sample(names, min(options.sample, len(names)))
     number, _, count = options.shard.partition("/")
     names = names[int(number) - 1 :: int(count)]
+    known = verdicts(folder, mutants)
     if not options.report:
-        command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", "2"]
-        result = subprocess.run([*command, *names], cwd=folder, check=False)
-        if result.returncode:
-            return result.returncode
-    found = verdicts(folder)
-    return report(options.part, {name: found[name] for name in names})
+        measured = measure(folder, part, {function(one) for one in mutants}, options.processes)
+        wanted = [
+            name
+            for name in names
+            if name not in known or (not options.unjudged and known[name]["found"] is None)
+        ]
+        print(f"judging {len(wanted)} mutants", flush=True)
+        # The newest last: verdicts are read in this order.
+        stamp = f"{len(list(folder.glob('verdicts-*.jsonl'))):06}"
+        plans = [
+            {
+                "measured": str(measured),
+                "seconds": options.seconds,
+                "verdicts": str(folder / f"verdicts-{stamp}-{turn}.jsonl"),
+                "mutants": {name: mutants[name] for name in wanted[turn :: options.processes]},
+            }
+            for turn in range(options.processes)
+        ]
+        if wanted:
+            side_by_side(
+                folder, part, plans, [test for test in part.tests if (spec.ROOT / test).is_dir()]
+            )
+        known = verdicts(folder, mutants)
+    return report(options.part, names, known)
 
 
 if __name__ == "__main__":
