@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # that they start; a signal with a handler here has its default effect there.
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # So it is with SIGHUP under nohup.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # How long an example takes says how busy the machine is. The examples are the same each time, so
 # that a change is to blame for what fails; `make fuzz` looks for new ones.
