@@ -21,6 +21,9 @@ import dcs_sessions_api.models
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^( *)```python\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+# Kept from run to run, since most of the work is the types of Python and of other packages. Each
+# worker has its own, so that none reads what another is writing.
+CACHE = ROOT / "build" / "mypy" / os.environ.get("PYTEST_XDIST_WORKER", "main")
 # Names that a block uses without defining them.
 BEFORE = """\
 INSTANCE_ID = NODE_ID = PROJECT_ID = ACCESS_KEY = SECRET_KEY = ENDPOINT = TOKEN = CA_FILE = ""
@@ -44,7 +47,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mypy(site: Path, *files: Path) -> set[tuple[str, int]]:
     """Return file and line of each error of `mypy --strict`."""
     run = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--config-file=", *files],
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--no-error-summary",
+            "--config-file=",
+            f"--cache-dir={CACHE}",
+            *files,
+        ],
         cwd=files[0].parent,
         env={**os.environ, "MYPYPATH": str(site)},
         capture_output=True,
