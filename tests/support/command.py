@@ -19,7 +19,9 @@ from typing import Any, Self
 import pyte
 
 from support import waiting
+from support.forked import Forks
 
+FORKS = Forks()
 COMMAND = (sys.executable, "-m", "dcs_sessions")
 
 
@@ -57,16 +59,19 @@ class Cli:
         self, *arguments: str, stdin: str | None = "", code: int = 0
     ) -> subprocess.CompletedProcess[str]:
         """Run it, and require this exit code."""
-        done = subprocess.run(
-            [*COMMAND, *arguments],
-            env=self.env,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=60,
-            check=False,
-        )
+        if stdin is not None and FORKS.can(self.env):
+            done = FORKS.run(arguments, self.env, stdin, timeout=60)
+        else:
+            done = subprocess.run(
+                [*COMMAND, *arguments],
+                env=self.env,
+                input=stdin,
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                timeout=60,
+                check=False,
+            )
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done
