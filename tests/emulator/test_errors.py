@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import re
 import socket
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from dcs_sessions.emulator import INSTANCE_ID, PROJECT_ID, TOKEN, Emulator, node_id
 from dcs_sessions.emulator._errors import _TABLE, ApiError
@@ -302,6 +305,51 @@ def test_chunked_body_too_large_is_refused_on_the_way(dcs: Emulator) -> None:
     # Without an end: whoever waited for it would wait for ever.
     status, _, body = raw(dcs, _head("Transfer-Encoding: chunked") + chunk * 17)
     assert (status, body["error_code"]) == (400, "APIGW.0201")
+
+
+# Sizes of bodies around the limit, with the length in the head or in chunks. Where there are both,
+# the chunks count: https://www.rfc-editor.org/rfc/rfc9112#section-6.3.
+SIZES = st.one_of(
+    st.sampled_from((MAX - 1, MAX, MAX + 1)), st.integers(MAX - 70, MAX + 70), st.just(2 * MAX)
+)
+CUTS = st.lists(
+    st.one_of(st.integers(1, 2 * MAX), st.integers(MAX - 2, MAX + 2)), unique=True, max_size=8
+)
+HEADS = st.sampled_from(("length", "chunks", "chunks", "length of 1, chunks", "length MAX, chunks"))
+
+
+@given(size=SIZES, cuts=CUTS, head=HEADS)
+@example(size=MAX + 1, cuts=[], head="chunks")
+@example(size=MAX + 1, cuts=[MAX], head="chunks")
+@example(size=MAX + 1, cuts=[MAX], head="length MAX, chunks")
+@example(size=MAX, cuts=[], head="chunks")
+@example(size=MAX, cuts=[1, MAX - 1], head="length of 1, chunks")
+@example(size=MAX + 1, cuts=list(range(1, MAX, 5000)), head="chunks")
+def test_limit_of_bodies_depends_on_their_size_alone(
+    dcs: Emulator, size: int, cuts: list[int], head: str
+) -> None:
+    content = b'{"node_id": "x"}'.ljust(size)
+    if head == "length":
+        request = _head(f"Content-Length: {size}") + content
+    else:
+        lie = {"length of 1": "Content-Length: 1", "length MAX": f"Content-Length: {MAX}"}
+        declared = lie.get(head.partition(",")[0])
+        ends = sorted({0, size, *(cut for cut in cuts if cut < size)})
+        chunks = [content[start:end] for start, end in itertools.pairwise(ends)]
+        framed = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+        headers = ["Transfer-Encoding: chunked", *([declared] if declared else [])]
+        request = _head(*headers) + framed + b"0\r\n\r\n"
+    status, headers_, body = raw(dcs, request)
+    if size <= MAX:
+        assert (status, body["error_code"]) == (400, "DCS.3053")
+        assert "connection" not in headers_
+    else:
+        assert (status, headers_["connection"]) == (400, "close")
+        assert body == {
+            "error_code": "APIGW.0201",
+            "error_msg": "Bad request: the request body is too large",
+            "request_id": headers_["x-request-id"],
+        }
 
 
 @pytest.mark.parametrize(
