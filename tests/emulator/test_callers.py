@@ -231,6 +231,38 @@ def test_one_of_many_queries_at_once_is_let_in(world: World, command: str) -> No
     world.check(world.read(node))
 
 
+@pytest.mark.parametrize("stored", [False, True], ids=["first", "again"])
+def test_list_is_of_the_end_of_the_scan(stored: bool) -> None:
+    delay = 0.3
+    with World(scan_delay=delay) as world:
+        node = world.nodes[0]
+        node.server.arrive(addr="10.0.0.1:1", name="stays")
+        goes = node.server.arrive(addr="10.0.0.2:1", name="goes")
+        if stored:
+            world.check(world.scan(node))
+        node.server.hold("CLIENT LIST")
+        began, clock = time.time(), time.monotonic()
+        scan = world.scan(node, clean_cache=True)
+        got = world.plain(scan)
+        answer = world.service.answer(scan, Span(began, time.time()))
+        world.compare(scan, got, answer)
+        assert answer.job is not None
+        briefly = node.server.arrive(addr="10.0.0.3:1", name="comes and goes")
+        for _ in range(2):
+            # The list of before or none, a refused scan, and a job that runs.
+            for call in (world.read(node), scan, world.job(answer.job)):
+                world.check(call)
+            wait_until(lambda: node.server.is_asked("CLIENT LIST"))
+            assert time.monotonic() - clock >= delay, "the server was asked too early"
+        node.server.arrive(addr="10.0.0.4:1", name="comes")
+        node.server.rows = [row for row in node.server.rows if row not in (goes, briefly)]
+        changed = time.time()
+        node.server.release("CLIENT LIST")
+        # The times of the list and of the end of the job are after the changes.
+        world.settle(answer.job, changed)
+        assert [session["name"] for session in node.stored or ()] == ["stays", "comes"]
+
+
 @pytest.mark.parametrize("first", [0, 1, None])
 def test_nodes_that_are_queried_at_once_keep_their_own_lists(
     world: World, first: int | None

@@ -328,6 +328,16 @@ class World:
         assert int(job.begin.value if job.begin else "0") <= int(job.end.value if job.end else "0")
         if node is not None and node.stored is not None:
             self.learn(node)
+            if not job.fails:
+                self._is_within(node, job)
+
+    def _is_within(self, node: Node, job: Job) -> None:
+        """Compare the time of a list with those of the scan that has made it."""
+        assert job.begin
+        assert job.end
+        assert node.time
+        made = datetime.fromisoformat(node.time.value).timestamp() * 1000
+        assert int(job.begin.value) <= round(made) <= int(job.end.value), (job, node.time)
 
     def learn(self, node: Node) -> None:
         """Read a whole list, to learn its internal addresses."""
