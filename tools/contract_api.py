@@ -54,6 +54,10 @@ class Api:
         self._seen = seen
         self._ids: set[str] = set()
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
     def valid(self, name: str, job_id: str = "0" * 32) -> Call:
         """Return a valid call on the first node: the example and the required parameters."""
         definition = self._operations[name].definition

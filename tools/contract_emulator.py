@@ -1,7 +1,10 @@
 """The emulator as the server of `make contract`, and the statuses that schemathesis cannot reach.
 
-They are provoked by tokens without permissions, IDs that do not exist, a throttled emulator and one
-whose Valkey is down.
+They are provoked by tokens without permissions, IDs that do not exist, a body that is too large, a
+throttled emulator and one whose Valkey is down. A few answers have no cause in the emulator:
+`--fault` injects them, and the run prints which. The vendor documents 500 as an internal error,
+which no caller can cause, and 404 also where a path names nothing that could be missing.
+tests/emulator/test_faults.py compares injected errors with those that have a cause.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-# What the emulator answers without asking a node.
+# Operations that succeed also while a node is down. Their 500 is injected.
 STORED = ("ListInstances", "ShowInstance", "ShowJobInfo", "ShowNodesInformation")
 
 _START_SECONDS = 60.0
@@ -131,8 +134,8 @@ def provoke_throttling(api: Api) -> None:
 def provoke_failures(api: Api, facts: Facts) -> None:
     """Provoke 500 of every operation, from an emulator whose Valkey is down.
 
-    ListClients has no list to return. The operations of `STORED` never ask a node, so the emulator
-    has faults for them.
+    ListClients has no list to return, and others need the node. Those of `STORED` succeed without
+    it, so the emulator has faults for them.
     """
     address = urlsplit(facts["redis_urls"][0])
     with socket.create_connection((address.hostname or "", address.port or 6379), 5) as server:
@@ -147,6 +150,7 @@ def against_emulator(arguments: argparse.Namespace) -> list[str]:
     """Test the emulator, and return the faults."""
     amiss: list[str] = []
     seen: Seen = Counter()
+    injected: dict[int, Sequence[str]] = {}
     with ExitStack() as stack:
         facts = stack.enter_context(emulator(arguments.emulator, "--nodes", "2"))
         stack.enter_context(crowd(facts["redis_urls"]))
@@ -191,8 +195,13 @@ def against_emulator(arguments: argparse.Namespace) -> list[str]:
                 provoke_failures(Api(broken, seen), broken)
             with emulator(arguments.emulator, "--fault=status=404") as lost:
                 away = Api(lost, seen)
-                for name in filter(away.names_nothing, spec.operations(spec.load())):
+                nameless = list(filter(away.names_nothing, spec.operations(spec.load())))
+                for name in nameless:
                     away.expect(name, 404, away.valid(name))
+                injected = {500: STORED, 404: nameless}
         except ContractError as error:
             amiss.append(str(error))
-    return amiss + verdict(seen)
+    amiss += verdict(seen)
+    for status, names in injected.items():
+        print(f"Injected, since the emulator has no cause for it: {status} of {', '.join(names)}")
+    return amiss

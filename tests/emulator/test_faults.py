@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import socket
 import time
 from collections import Counter
@@ -15,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dcs_sessions
-from dcs_sessions.emulator import Emulator, Fault
+from dcs_sessions.emulator import EXPIRED_TOKEN, Emulator, Fault
 from dcs_sessions.emulator._faults import Faults
 
 if TYPE_CHECKING:
@@ -31,23 +33,76 @@ def test_latency_delays_the_answer(make_dcs: MakeDcs, make_api: MakeApi) -> None
     assert time.monotonic() - started >= 0.3
 
 
-@pytest.mark.parametrize(
-    ("status", "code"),
-    [
-        (400, "DCS.4957"),
-        (401, "DCS.1002"),
-        (403, "DCS.2007"),
-        (404, "DCS.3022"),
-        (429, "APIGW.0308"),
-        (500, "DCS.5000"),
-    ],
-)
-def test_status_is_answered_with_an_error_of_the_service(
-    make_dcs: MakeDcs, make_api: MakeApi, status: int, code: str
+# Causes of the errors that a fault injects.
+
+
+def not_scanned(dcs: Emulator, api: Api) -> httpx.Response:
+    return api.listed()
+
+
+def scanned_twice(dcs: Emulator, api: Api) -> httpx.Response:
+    api.scan()
+    return api.scan()
+
+
+def expired(dcs: Emulator, api: Api) -> httpx.Response:
+    return api.http.get(api.instance, headers={"X-Auth-Token": EXPIRED_TOKEN})
+
+
+def not_permitted(dcs: Emulator, api: Api) -> httpx.Response:
+    return api.http.get(api.instance, headers={"X-Auth-Token": dcs.noaccess_token})
+
+
+def not_there(dcs: Emulator, api: Api) -> httpx.Response:
+    return api.http.get(f"{api.instance}x")
+
+
+def throttled(dcs: Emulator, api: Api) -> httpx.Response:
+    while (response := api.nodes()).status_code == 200:
+        pass
+    return response
+
+
+CAUSES = {
+    400: ("DCS.4957", scanned_twice),
+    401: ("DCS.1002", expired),
+    403: ("DCS.2007", not_permitted),
+    404: ("DCS.3022", not_there),
+    429: ("APIGW.0308", throttled),
+    500: ("DCS.5000", not_scanned),
+}
+# What differs between any two answers, and what a message names.
+VARIABLE = re.compile(rb"[0-9a-f]{32}|(?<=does not allow ).*(?= to be)|(?<=ratelimit,)[^\"]*")
+
+
+def constant(response: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Return the bytes of an answer without its IDs, time, and explanation."""
+    variable = ("date", "content-length", "x-request-id")
+    headers = [pair for pair in response.headers.multi_items() if pair[0] not in variable]
+    assert re.fullmatch("[0-9a-f]{32}", response.headers["X-Request-Id"])
+    assert int(response.headers["Content-Length"]) == len(response.content)
+    assert response.json().get("request_id") in (None, response.headers["X-Request-Id"])
+    detail = json.dumps(response.json().get("error_ext_msg")).encode()
+    content = response.content.replace(b'"error_ext_msg":' + detail, b'"error_ext_msg":')
+    return response.status_code, headers, VARIABLE.sub(b"", content)
+
+
+@pytest.mark.parametrize("status", CAUSES)
+def test_injected_error_is_the_one_that_has_a_cause(
+    make_dcs: MakeDcs, make_api: MakeApi, status: int
 ) -> None:
-    response = make_api(make_dcs(faults=[Fault(status=status)])).nodes()
-    assert response.status_code == status
-    assert response.json()["error_code"] == code
+    code, cause = CAUSES[status]
+    dcs = make_dcs(scan_delay=3600, rate_limit=(20, 3600))
+    api = make_api(dcs)
+    real = cause(dcs, api)
+    assert (real.status_code, real.json()["error_code"]) == (status, code)
+    injecting = make_dcs(faults=[Fault(status=status)])
+    for name in ("nodes", "scan", "listed"):
+        injected = getattr(make_api(injecting), name)()
+        assert constant(injected) == constant(real)
+        explanation = injected.json().get("error_ext_msg", injected.json()["error_msg"])
+        assert explanation.endswith("This fault was injected.")
+        assert "None" not in injected.text
 
 
 @pytest.mark.parametrize(("status", "title"), [(502, "502 Bad Gateway"), (599, "599")])
