@@ -10,11 +10,12 @@ import pytest
 import valkey
 
 from dcs_sessions import emulator
-from dcs_sessions.emulator import Emulator, EmulatorError, Instance
+from dcs_sessions.emulator import Emulator, EmulatorError, Fault, Instance
 from emulator.conftest import Api
+from emulator.model import ACTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from emulator.conftest import Connect
 
@@ -274,3 +275,26 @@ def test_invalid_instances_are_refused(arguments: dict[str, Any], argument: str)
     assert caught.value.argument == argument
     assert not re.search("None|XX", caught.value.reason)
     assert len(caught.value.reason) > 10, "a reason in words"
+
+
+@pytest.mark.parametrize(
+    ("refuse", "values"),
+    [
+        (
+            lambda: Instance(name="name", cache_mode="x"),
+            ["single", "ha", "ha_rw_split", "cluster", "proxy"],
+        ),
+        (
+            lambda: Fault.parse("x"),
+            ["latency", "status", "drop", "truncate", "operation", "probability"],
+        ),
+        (lambda: Emulator(faults=[Fault(status=500, operation="x")]), sorted(ACTIONS)),
+    ],
+    ids=["cache_mode", "name of a fault", "operation of a fault"],
+)
+def test_error_lists_the_values_that_are_accepted(
+    refuse: Callable[[], object], values: list[str]
+) -> None:
+    with pytest.raises((ValueError, EmulatorError)) as caught:
+        refuse()
+    assert str(caught.value).endswith(f" must be one of {', '.join(values)}")

@@ -76,6 +76,11 @@ def makes_a_replica(dcs: Emulator, api: Api, connect: Connect) -> None:
     assert connect(dcs.redis_urls[0]).command("REPLICAOF", "127.0.0.1", port) == b"+OK\r\n"
 
 
+def makes_a_replica_for_a_while(dcs: Emulator, api: Api, connect: Connect) -> None:
+    makes_a_replica(dcs, api, connect)
+    assert connect(dcs.redis_urls[0]).command("REPLICAOF", "NO", "ONE") == b"+OK\r\n"
+
+
 def ends_a_server(dcs: Emulator, api: Api, connect: Connect) -> None:
     connect(dcs.redis_urls[1]).send("SHUTDOWN", "NOSAVE")
 
@@ -127,6 +132,7 @@ STEPS = [
     changes_users,
     pauses,
     makes_a_replica,
+    makes_a_replica_for_a_while,
     ends_a_server,
     stops_a_server,
     locks_a_key,

@@ -30,7 +30,6 @@ _SETTINGS = re.compile(
     rb"cmdstat_(config\|(?:set|resetstat)|client\|pause|acl\|(?:set|del|load)\w*|function\|\w+"
     rb"|module\|\w+|debug\S*|failover):"
 )
-_REPLICATION = re.compile(rb"cmdstat_(?:replicaof|slaveof):")
 
 
 class NodeError(Exception):
@@ -169,15 +168,12 @@ class Node:
             NodeError: The server cannot be reset, and must be restarted.
         """
         self.snapshot = None
-        self.scanning = False
         (stats,) = await self._call(("INFO", "commandstats"))
         if changed := _SETTINGS.search(stats):
             raise NodeError(f"{self.host}:{self.port}: {changed[1].decode()} was used")
-        if master is None and _REPLICATION.search(stats):
-            raise NodeError(f"{self.host}:{self.port}: it was made a replica")
         await self.kill_all()
         if master is None:
-            await self._call(("FLUSHALL",))
+            await self._call(("FLUSHALL",))  # which a replica refuses
         else:
             await self.replicate(master)
 
