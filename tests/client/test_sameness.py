@@ -1,4 +1,4 @@
-"""Whether a session of a list is the one that was chosen, decided without a service.
+"""Comparison of a session of a list with the one that was chosen, without a service.
 
 Each test gives two lists, with times of its own clock, and the reason that users read.
 """
