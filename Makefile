@@ -116,7 +116,7 @@ demo: $(VENV)/.ready ## See the sessions of a real Valkey, and end one of them
 # The tests that need Node.js are skipped where it is not, but never in CI.
 .PHONY: test
 test: $(VENV)/.ready $(if $(CI)$(shell command -v npm),tools/node_modules/.ready $(PAGE)) ## Run the tests
-	$(BIN)/pytest --numprocesses auto --dist loadgroup
+	$(BIN)/pytest --numprocesses auto
 
 # OPTIONS="--times 3 tests/client" says how often, and what.
 .PHONY: flakes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from typing import TYPE_CHECKING
@@ -36,12 +35,6 @@ settings.register_profile(
     "long", settings.get_profile("here"), derandomize=False, max_examples=35_000
 )
 settings.load_profile("here")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Return two processes for each processor: many tests wait for a timeout or a program."""
-    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,7 @@ def main() -> int:
     for number in range(options.times):
         for condition in [options.only] if options.only else CONDITIONS:
             seed, began = f"{options.seed}-{number}", time.monotonic()
-            code = run(condition, seed, arguments or ["--numprocesses=auto", "--dist=loadgroup"])
+            code = run(condition, seed, arguments or ["--numprocesses", "auto"])
             failed += code != 0
             took = time.monotonic() - began
             print(f"== {condition}, order {seed}: exit {code} after {took:.0f} s", flush=True)
