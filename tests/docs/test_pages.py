@@ -24,7 +24,7 @@ from dcs_sessions.emulator import Emulator
 from tools import commands, spec
 from tools import page as tools_page
 
-pytestmark = [pytest.mark.node, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.node
 
 REPORTS = spec.ROOT / "reports"
 WIDTHS = {"wide": 1400, "narrow": 390}
@@ -106,20 +106,31 @@ def test_emulator_shows_a_page_that_works(
 
 
 @pytest.fixture(scope="module")
-def site(worker_id: str) -> Iterator[Path]:
-    """The documentation, made as `make docs` makes it."""
-    folder = Path("build", f"site-{worker_id}")
-    environment = Path(sys.prefix)
+def site(testrun_uid: str) -> Path:
+    """The documentation, made as `make docs` makes it, by the first process that needs it.
+
+    Zensical has one cache, which two processes at once would spoil.
+    """
+    import fcntl
+
+    folder, environment = Path("build", "site-tests"), Path(sys.prefix)
     ready = ("--assume-old", f"{environment}/.ready")
-    run = subprocess.run(
-        ["make", *ready, f"VENV={environment}", f"SITE={folder}", "docs"],
-        cwd=spec.ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    yield spec.ROOT / folder
-    shutil.rmtree(spec.ROOT / folder)
+    lock = spec.ROOT / "build" / "site-tests.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("a+", encoding="utf-8") as made:
+        fcntl.flock(made, fcntl.LOCK_EX)
+        made.seek(0)
+        if made.read() != testrun_uid:
+            run = subprocess.run(
+                ["make", *ready, f"VENV={environment}", f"SITE={folder}", "docs"],
+                cwd=spec.ROOT,
+                capture_output=True,
+                text=True,
+            )
+            assert run.returncode == 0, run.stdout + run.stderr
+            made.truncate(0)
+            made.write(testrun_uid)
+    return spec.ROOT / folder
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
