@@ -23,14 +23,15 @@ from typing import TYPE_CHECKING, Any
 from mutmut.mutation.trampoline import set_mutant_under_test
 from mutmut.state import state
 
+from mutation.mutate import PLAN, function, read
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection
 
     import pytest
 
     Tests = dict[str, dict[str, Any]]
 
-PLAN = "DCS_SESSIONS_MUTANTS"
 # A test that takes longer by itself is not used: on a busy machine it could end at the time limit,
 # and would seem to have found something.
 LONGEST = 2.0
@@ -138,9 +139,8 @@ def _import(modules: Collection[str]) -> None:
 
 def _judge(items: list[pytest.Item], plan: dict[str, Any]) -> None:
     tests: Tests = {}
-    with Path(plan["measured"]).open(encoding="utf-8") as rows:
-        for row in map(json.loads, rows):
-            tests[row["test"]] = row
+    for row in read(Path(plan["measured"])):
+        tests[row["test"]] = row
     _import({name for test in tests.values() for name in test["imports"]})
     calling: dict[str, list[pytest.Item]] = {}
     for item in sorted(
@@ -149,14 +149,14 @@ def _judge(items: list[pytest.Item], plan: dict[str, Any]) -> None:
     ):
         test = tests[item.nodeid]
         if not test["failed"] and test["seconds"] <= LONGEST:
-            for function in test["calls"]:
-                calling.setdefault(function, []).append(item)
+            for called in test["calls"]:
+                calling.setdefault(called, []).append(item)
     finders: dict[str, list[pytest.Item]] = {}
     with Path(plan["verdicts"]).open("a", encoding="utf-8") as out:
         for mutant, digest in plan["mutants"].items():
-            function = mutant.rpartition("__mutmut_")[0]
-            first = finders.setdefault(function, [])
-            rest = [item for item in calling.get(function, []) if item not in first]
+            changed = function(mutant)
+            first = finders.setdefault(changed, [])
+            rest = [item for item in calling.get(changed, []) if item not in first]
             began = time.monotonic()
             finder, ended = _find(mutant, [*first, *rest], plan["seconds"])
             if finder is not None:
@@ -195,17 +195,15 @@ def _find(mutant: str, items: list[pytest.Item], seconds: float) -> tuple[pytest
 
         if not items:
             return None, True
-        *reported, last = _child(task, seconds + GRACE)
-        if last is not None:
-            # The child hangs where no time limit of a test reaches it, or it died.
-            return items[last], True
-        if "failed" not in reported:
+        reported = _child(task, seconds + GRACE)
+        if reported[-1] is None and "failed" not in reported:
             return None, "late" not in reported
-        failed = items[reported[-2]]
-        if _passes(failed):
-            return failed, True
+        # Without the None, the child hung where no time limit of a test reaches it, or it died.
+        number = max(value for value in reported if isinstance(value, int))
+        if _passes(items[number]):
+            return items[number], True
         # It fails without the mutant as well, now: others must find it.
-        items = items[reported[-2] + 1 :]
+        items = items[number + 1 :]
 
 
 _passed: dict[str, float] = {}
@@ -222,11 +220,3 @@ def _passes(item: pytest.Item) -> bool:
 
 def _next(items: list[pytest.Item], number: int) -> pytest.Item | None:
     return items[number + 1] if number + 1 < len(items) else None
-
-
-def read(file: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a file that is being written."""
-    if file.exists():
-        for line in file.read_text(encoding="utf-8").splitlines():
-            with contextlib.suppress(ValueError):
-                yield json.loads(line)

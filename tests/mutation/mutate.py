@@ -8,6 +8,7 @@ Without it, what was not found before is judged again, by the tests as they are 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fnmatch
 import hashlib
 import json
@@ -19,15 +20,19 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from mutation import judge
 from tools import spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SURVIVORS = Path(__file__).with_name("survivors.yaml")
 GOAL = 0.92
+# The variable that names the file of a plan for `judge.py`.
+PLAN = "DCS_SESSIONS_MUTANTS"
 # What the tests read besides the source.
 COPIED = ("generated", "docs", "examples", "openapi.yaml", "dcs.arazzo.yaml", "README.md")
 
@@ -125,6 +130,14 @@ def function(mutant: str) -> str:
     return mutant.rpartition("__mutmut_")[0]
 
 
+def read(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file that is being written."""
+    if file.exists():
+        for line in file.read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(ValueError):
+                yield json.loads(line)
+
+
 def side_by_side(folder: Path, part: Part, plans: list[dict[str, Any]], tests: list[str]) -> None:
     """Run pytest with the plugin, a process for each plan.
 
@@ -143,7 +156,7 @@ def side_by_side(folder: Path, part: Part, plans: list[dict[str, Any]], tests: l
             variables = {
                 "PYTHONPATH": ":".join(map(str, (at / "src", at / "generated", at, at / "tests"))),
                 "TMPDIR": str(home),
-                judge.PLAN: str(home / "plan.json"),
+                PLAN: str(home / "plan.json"),
             }
             with (home / "log").open("wb") as log:
                 process = subprocess.Popen(
@@ -175,7 +188,7 @@ def measure(folder: Path, part: Part, functions: set[str], processes: int) -> Pa
         ]
         print(f"measuring {len(new)} files of tests", flush=True)
         side_by_side(folder, part, plans, new)
-        rows = [row for one in out for row in judge.read(one)]
+        rows = [row for one in out for row in read(one)]
         for test in new:
             fitting = [row for row in rows if row["test"].startswith(f"{test}::")]
             text = "".join(json.dumps(row) + "\n" for row in fitting)
@@ -199,7 +212,7 @@ def verdicts(folder: Path, mutants: dict[str, str]) -> dict[str, dict[str, Any]]
     return {
         row["mutant"]: row
         for file in sorted(folder.glob("verdicts-*.jsonl"))
-        for row in judge.read(file)
+        for row in read(file)
         if mutants.get(row["mutant"]) == row["hash"]
     }
 

@@ -59,22 +59,28 @@ class Cli:
         self, *arguments: str, stdin: str | None = "", code: int = 0
     ) -> subprocess.CompletedProcess[str]:
         """Run it, and require this exit code."""
-        if stdin is not None and FORKS.can(self.env):
-            done = FORKS.run(arguments, self.env, stdin, timeout=60)
-        else:
-            done = subprocess.run(
-                [*COMMAND, *arguments],
-                env=self.env,
-                input=stdin,
-                capture_output=True,
-                text=True,
-                encoding="utf-8",
-                timeout=60,
-                check=False,
-            )
+        done = self.run(*arguments, stdin=stdin)
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done
+
+    def run(
+        self, *arguments: str, stdin: str | None = "", folder: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it in a folder, whatever its exit code."""
+        if stdin is not None and FORKS.can(self.env):
+            return FORKS.run(arguments, self.env, stdin, timeout=60, folder=folder)
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            env=self.env,
+            cwd=folder,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
 
     def start(self, *arguments: str, **settings: Any) -> subprocess.Popen[str]:
         """Start it, with pipes."""

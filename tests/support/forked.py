@@ -54,7 +54,7 @@ class Forks:
 
     def can(self, env: Mapping[str, str]) -> bool:
         """Return whether a new process with this environment would start in the same way."""
-        return _at_start(env) == _at_start(os.environ)
+        return sys.platform == "linux" and _at_start(env) == _at_start(os.environ)
 
     def run(
         self,
@@ -62,7 +62,7 @@ class Forks:
         env: Mapping[str, str],
         stdin: str,
         timeout: float,
-        folder: Path | None = None,
+        folder: Path | None,
     ) -> subprocess.CompletedProcess[str]:
         """Run the command with these arguments, as `subprocess.run` does."""
         server = self._server()
