@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from dcs_sessions.emulator._sessions import Session, Snapshot
 
-_CONNECT_SECONDS = 1.0
+# A TLS handshake counts, which takes a while on a busy machine.
+_CONNECT_SECONDS = 10.0
 _REPLY_SECONDS = 10.0
 
 # Commands, as counted by INFO, whose effects only a restart undoes.
