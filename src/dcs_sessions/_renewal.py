@@ -125,15 +125,15 @@ class Renewal:
         failure: Error of the fetch, or None.
     """
 
-    def __init__(self, work: Callable[[Tools], DcsSessionsError | None]) -> None:
+    def __init__(self, work: Callable[[Tools | DcsSessionsError], DcsSessionsError | None]) -> None:
         self._work = work
         self.failure: DcsSessionsError | None = None
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
         # A task that is cancelled while it waits must not cancel the fetch for others.
         self.done.set_running_or_notify_cancel()
 
-    def run(self, tools: Tools) -> None:
-        """Fetch. Errors are not raised here, but to the callers that wait."""
+    def run(self, tools: Tools | DcsSessionsError) -> None:
+        """Fetch, or fail with an error. It is not raised here, but to the callers that wait."""
         try:
             self.failure = self._work(tools)
         finally:
@@ -141,11 +141,7 @@ class Renewal:
 
     def give_up(self, why: str) -> None:
         """Finish without fetching."""
-
-        def fail(_: object) -> Any:
-            raise ConfigurationError(why)
-
-        self.run(Tools(fail, None))
+        self.run(ConfigurationError(why))
 
 
 # A flow also yields these: a fetch to start, and a fetch to wait for.
@@ -209,11 +205,13 @@ class Renewed(Generic[C]):
             if self._current is not None and self._current[0] is credential:
                 self._current = None
 
-    def _renew(self, tools: Tools) -> DcsSessionsError | None:
+    def _renew(self, tools: Tools | DcsSessionsError) -> DcsSessionsError | None:
         """Fetch a credential and keep it. Return the error, or None."""
         fetched: C | None = None
         failure: DcsSessionsError | None = None
         try:
+            if isinstance(tools, DcsSessionsError):
+                raise tools
             fetched = self._fetch(tools)
             if fetched.expires - time.time() <= _MARGIN_SECONDS:
                 failure = ConfigurationError(
@@ -230,7 +228,8 @@ class Renewed(Generic[C]):
             self._pending = None
             if fetched is not None and failure is None:
                 left = fetched.expires - time.time()
-                self._current = fetched, fetched.expires - min(_RENEW_SECONDS, left / 4)
+                early = max(_MARGIN_SECONDS, min(_RENEW_SECONDS, left / 4))
+                self._current = fetched, fetched.expires - early
                 self._failures = 0
             elif failure is not None:
                 self._failures += 1
