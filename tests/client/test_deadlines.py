@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import time
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import trustme
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import dcs_sessions
+from dcs_sessions import ApiTimeoutError, Request, _deadline
+from dcs_sessions._deadline import Deadline
 from support.both import AnyClient, Both
 from support.scripted import Received, ScriptedServer, Step, answer, drip, send, silence
 
@@ -152,6 +156,48 @@ def test_timeout_over_tls_is_kept(both: Both, tmp_path: Path) -> None:
     with ScriptedServer([answer(200, BODY)], tls=context) as server:
         client = both(endpoint=server.endpoint, verify=str(bundle))
         assert [client.get_job("j").status for _ in range(3)] == ["SUCCESS"] * 3
+
+
+# Eighths of a second, which floating-point numbers have exactly.
+EIGHTHS = st.integers(0, 800).map(lambda count: count / 8)
+
+
+@given(
+    seconds=EIGHTHS.filter(bool),
+    steps=st.lists(st.tuples(EIGHTHS, EIGHTHS | st.just(math.inf)), min_size=1, max_size=8),
+)
+@example(seconds=5.0, steps=[(5.0, math.inf)])
+@example(seconds=5.0, steps=[(4.875, math.inf), (0.125, 1.0)])
+@example(seconds=5.0, steps=[(1.0, 0.5), (0.5, 0.5)])
+@example(seconds=0.5, steps=[(0.0, 0.0)])
+def test_time_that_is_left_is_that_of_the_call_and_of_each_request(
+    seconds: float, steps: list[tuple[float, float]]
+) -> None:
+    """Each step lets time pass, and sends a request with a timeout within what is left."""
+    now = 1000.0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_deadline, "time", types.SimpleNamespace(monotonic=lambda: now))
+        # A request is a deadline within that of the call, and what it needs is one within that.
+        deadlines, left = [Deadline(seconds)], [seconds]
+        for elapsed, timeout in steps:
+            now += elapsed
+            left = [max(0.0, each - elapsed) for each in left]
+            assert [deadline.remaining() for deadline in deadlines] == left
+            request = Request("GET", "https://dcs.example", "/v2/p/jobs/j", {}, timeout=timeout)
+            if min(left[-1], timeout) > 0:
+                inner = deadlines[-1].require(request)
+                assert inner == min(left[-1], timeout)
+                deadlines.append(Deadline(inner))
+                left.append(inner)
+            else:
+                whole = deadlines[-1].seconds
+                with pytest.raises(ApiTimeoutError) as caught:
+                    deadlines[-1].require(request)
+                assert str(caught.value) == (
+                    f"GET https://dcs.example/v2/p/jobs/j: no time left of {whole:g} s"
+                )
+                assert not caught.value.may_have_arrived, "nothing was sent"
+        assert deadlines[0].seconds == seconds
 
 
 @contextlib.contextmanager
