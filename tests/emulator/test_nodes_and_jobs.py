@@ -7,10 +7,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import pytest
-
 from dcs_sessions.emulator._jobs import REMEMBERED, Jobs
-from dcs_sessions.emulator._nodes import Node, NodeError, masked
+from dcs_sessions.emulator._nodes import NodeError
 
 if TYPE_CHECKING:
     from dcs_sessions.emulator import Emulator
@@ -75,27 +73,3 @@ def test_thousands_of_jobs_are_remembered() -> None:
         assert all(jobs.find(job.job_id) is job for job in started)
 
     asyncio.run(main())
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("redis://h:1/0", "redis://h:1/0"),
-        ("rediss://user:pa%40ss@h:1/0?ssl_password=x", "rediss://***@h:1/0"),
-        ("redis://user:pa#s@s@h:1", "redis://***@h:1"),
-        ("nonsense", "nonsense"),
-    ],
-)
-def test_password_in_url_is_masked(url: str, shown: str) -> None:
-    assert masked(url) == shown
-
-
-@pytest.mark.parametrize("url", ["unix:///tmp/x", "http://h", "h:1", "", "redis://h:port"])
-def test_invalid_server_urls_are_refused(url: str) -> None:
-    with pytest.raises(ValueError):
-        Node("n", url)
-
-
-def test_tls_urls_are_accepted() -> None:
-    node = Node("n", "rediss://user:secret@h:6380/0?ssl_cert_reqs=none")
-    assert (node.host, node.port) == ("h", 6380)

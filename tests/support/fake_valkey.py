@@ -242,7 +242,7 @@ class FakeValkey:
             return b"*%d\r\n" % len(pairs) + b"".join(_bulk(text) for text in pairs)
         if command == "ROLE":
             return b"*1\r\n" + _bulk(self.role)
-        if command in {"CLIENT SETINFO", "SELECT"}:
+        if command in {"AUTH", "CLIENT SETINFO", "SELECT"}:
             return b"+OK\r\n"
         return b"-ERR unknown command\r\n"
 

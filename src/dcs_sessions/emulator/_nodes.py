@@ -9,8 +9,9 @@ import uuid
 import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl
 
-from valkey.asyncio.connection import Connection, ConnectionPool
+from valkey.asyncio.connection import ConnectionPool
 from valkey.exceptions import ValkeyError
 
 from dcs_sessions.emulator._sessions import parse_client_list
@@ -25,11 +26,37 @@ if TYPE_CHECKING:
 # A TLS handshake counts, which takes a while on a busy machine.
 _CONNECT_SECONDS = 10.0
 _REPLY_SECONDS = 10.0
+# ValueError: the library could not parse a reply.
+_FAILURES = (ValkeyError, OSError, ValueError)
 
 # Commands, as counted by INFO, whose effects only a restart undoes.
 _SETTINGS = re.compile(
     rb"cmdstat_(config\|(?:set|resetstat)|client\|pause|acl\|(?:set|del|load)\w*|function\|\w+"
     rb"|module\|\w+|debug\S*|failover):"
+)
+
+
+# The client library drops or replaces what it does not understand in a URL, and could connect to
+# another server than the one that is named: the URL is checked before.
+_URL = re.compile(
+    r"(?:redis|valkey)(?P<tls>s?)://(?:[^/?#\t\r\n\ud800-\udfff]*@)?"
+    r"(?:\[[0-9a-f:.%\w]+\]|[^][:/?#@\x00-\x20]*)(?::0*[1-9][0-9]{0,4})?"
+    r"(?:/[0-9]{0,4})?(?:\?(?P<options>[^#@\s\ud800-\udfff]*))?",
+    re.ASCII | re.IGNORECASE,
+)
+# Other options of the library take objects, or change how replies are read.
+_OPTIONS = ("db", "username", "password", "client_name", "socket_timeout", "socket_connect_timeout")
+_TLS_OPTIONS = (
+    "ssl_ca_certs",
+    "ssl_certfile",
+    "ssl_keyfile",
+    "ssl_cert_reqs",
+    "ssl_check_hostname",
+)
+_NEEDED = (
+    "must be a URL such as redis://user:password@host:6379/0, with special characters "
+    f"percent-encoded; its options are {', '.join(_OPTIONS)}, and with rediss:// "
+    f"{', '.join(_TLS_OPTIONS)}"
 )
 
 
@@ -42,7 +69,8 @@ class Node:
 
     Args:
         node_id: ID of the node in the API.
-        url: URL of its server: `redis://`, `rediss://`, `valkey://` or `valkeys://`.
+        url: URL of its server: `redis://`, `rediss://`, `valkey://` or `valkeys://`, with options
+            such as `?ssl_ca_certs=ca.pem`.
         proxy: Whether it is a proxy node in the API.
         passes_through: Whether sessions have the addresses of clients.
 
@@ -51,7 +79,7 @@ class Node:
         scanning: Whether a scan is running. It replaces `snapshot` at its end.
 
     Raises:
-        ValueError: The URL is invalid.
+        ValueError: The URL is invalid; the message says what is needed, without the URL.
     """
 
     def __init__(
@@ -62,14 +90,7 @@ class Node:
         self._passes_through = passes_through
         self.snapshot: Snapshot | None = None
         self.scanning = False
-        # The client library has incomplete types.
-        pools: Any = ConnectionPool
-        pool = pools.from_url(
-            url, socket_connect_timeout=_CONNECT_SECONDS, socket_timeout=_REPLY_SECONDS, protocol=2
-        )
-        if not issubclass(pool.connection_class, Connection):
-            raise ValueError("must be a URL with a host and a port")
-        self._pool: Any = pool
+        self._pool = pool = _pool(url)
         self.host = str(pool.connection_kwargs.get("host", "localhost"))
         self.port = int(pool.connection_kwargs.get("port", 6379))
         self._connection: AbstractConnection | None = None
@@ -100,10 +121,13 @@ class Node:
             NodeError: The server does not list them.
         """
         own, reply = await self._call(("CLIENT", "ID"), ("CLIENT", "LIST"))
+        # Without its own ID, the emulator would list its own session.
+        if not isinstance(own, int) or not isinstance(reply, bytes):
+            raise NodeError(f"{self.host}:{self.port}: CLIENT LIST: not the reply of a server")
         try:
             sessions = parse_client_list(reply)
         except ValueError as error:
-            raise NodeError(str(error)) from None
+            raise NodeError(f"{self.host}:{self.port}: {error}") from None
         sessions = [session for session in sessions if session["id"] != str(own)]
         if not self._passes_through:
             for session in sessions:
@@ -117,9 +141,12 @@ class Node:
             NodeError: The server does not return it.
         """
         (reply,) = await self._call(("CONFIG", "GET", "*"))
-        if not isinstance(reply, list):
-            raise NodeError(f"{self.host}:{self.port}: CONFIG GET: {reply}")
-        texts = [item.decode("utf-8", "backslashreplace") for item in cast("list[bytes]", reply)]
+        items = cast("list[object]", reply) if isinstance(reply, list) else [reply]
+        texts = [
+            item.decode("utf-8", "backslashreplace") for item in items if isinstance(item, bytes)
+        ]
+        if len(texts) != len(items) or len(items) % 2:
+            raise NodeError(f"{self.host}:{self.port}: CONFIG GET: not the reply of a server")
         return dict(zip(texts[::2], texts[1::2], strict=True))
 
     async def kill(self, addrs: Iterable[str]) -> None:
@@ -190,7 +217,7 @@ class Node:
         """
         try:
             (role,) = await self._call(("ROLE",))
-            self._role = "slave" if role[0] == b"slave" else "master"
+            self._role = "slave" if isinstance(role, list) and b"slave" in role[:1] else "master"
             status = "Active"
         except NodeError:
             status = "Inactive"  # with its last known role
@@ -235,7 +262,7 @@ class Node:
             # An old connection may have ended with a server that was restarted since: retry once
             # with a new one.
             if self._connection is not None:
-                with suppress(ValkeyError, OSError):
+                with suppress(*_FAILURES):
                     return await self._exchange(self._connection, commands)
             # Not from the pool, which reconnects by its own rules.
             connection: Any = self._pool.make_connection()
@@ -243,7 +270,7 @@ class Node:
             try:
                 await connection.connect()
                 return await self._exchange(connection, commands)
-            except (ValkeyError, OSError) as error:
+            except _FAILURES as error:
                 await self.close()
                 raise NodeError(f"{self.host}:{self.port}: {error}") from error
 
@@ -257,6 +284,30 @@ class Node:
             # Unread replies must not be read as those of the next command.
             await self.close()
             raise
+
+
+def _pool(url: str) -> Any:
+    """Return a pool for the connections to a server.
+
+    Raises:
+        ValueError: The URL is invalid.
+    """
+    match = _URL.fullmatch(url)
+    allowed = {*_OPTIONS, *(_TLS_OPTIONS if match and match["tls"] else ())}
+    if match is None or not allowed.issuperset(
+        name for name, _ in parse_qsl(match["options"] or "", keep_blank_values=True)
+    ):
+        raise ValueError(_NEEDED)
+    # The client library has incomplete types.
+    pools: Any = ConnectionPool
+    try:
+        pool = pools.from_url(
+            url, socket_connect_timeout=_CONNECT_SECONDS, socket_timeout=_REPLY_SECONDS, protocol=2
+        )
+        pool.make_connection()  # it is not opened; some values are checked only here
+    except (ValueError, ValkeyError):  # whose message could contain a part of the password
+        raise ValueError(_NEEDED) from None
+    return pool
 
 
 def internal_address(peer: str) -> str:
@@ -277,6 +328,9 @@ async def _address(host: str) -> str:
 
 def masked(url: str) -> str:
     """Return the URL of a server, or a malformed one, without credentials and options."""
-    scheme, separator, rest = url.partition("://")
-    _, at, address = rest.rpartition("@")
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
+    login, at, address = rest.rpartition("@")
+    # The `@` may be in the value of an option, whose rest is a part of a secret.
+    if "=" in login.partition("?")[2]:
+        return f"{scheme}{separator}***"
     return f"{scheme}{separator}{'***@' if at else ''}{address.partition('?')[0]}"

@@ -633,9 +633,6 @@ async def _open_node(stack: AsyncExitStack, node_id: str, url: str, **settings: 
         node = Node(node_id, url, **settings)
         stack.push_async_callback(node.close)
         await node.check()
-    except ValueError:  # its message could contain a part of the password
-        reason = "must be a URL such as redis://user:password@host:6379/0"
-        raise EmulatorError("redis", f"{masked(url)}: {reason}") from None
-    except NodeError as error:
+    except (ValueError, NodeError) as error:
         raise EmulatorError("redis", f"{masked(url)}: {error}") from None
     return node
