@@ -3,7 +3,8 @@
 `mutate.py` starts it, in the folder where mutmut has made the mutants, with a plan: the mutants,
 the seconds of tests for each, and the files for what is measured and for the verdicts. Of the tests
 that call the mutated function, those run first that have found another mutant of it, then those
-that are short and call few other functions.
+that have found one of another function of its module, then those that are short and call few other
+functions.
 """
 
 from __future__ import annotations
@@ -156,11 +157,15 @@ def _judge(items: list[pytest.Item], plan: dict[str, Any]) -> None:
         for mutant, digest in plan["mutants"].items():
             changed = function(mutant)
             first = finders.setdefault(changed, [])
-            rest = [item for item in calling.get(changed, []) if item not in first]
+            of_module = finders.setdefault(changed.rpartition(".")[0], [])
+            others = [item for item in calling.get(changed, []) if item not in first]
+            rest = [item for item in of_module if item in others]
+            rest += [item for item in others if item not in rest]
             began = time.monotonic()
             finder, ended = _find(mutant, [*first, *rest], plan["seconds"])
             if finder is not None:
-                first[:] = [finder, *(item for item in first if item is not finder)]
+                for known in (first, of_module):
+                    known[:] = [finder, *(item for item in known if item is not finder)]
             verdict = {
                 "mutant": mutant,
                 "hash": digest,
