@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from support.fake_valkey import FakeValkey, Row
 
@@ -113,7 +113,7 @@ def hex32() -> Learned:
 
 
 def text_or_null() -> Fitting:
-    """Return whether a value is a valid `error_ext_msg`."""
+    """Return what equals a valid `error_ext_msg`."""
     return Fitting(lambda value: value is None or isinstance(value, str), "string or null")
 
 
@@ -703,12 +703,17 @@ def _fields(call: Call) -> dict[str, Any]:
     if (call.content_type or "").split(";")[0].strip().lower() != "application/json":
         raise RefusedError("DCS.4005")
     try:
-        fields = json.loads(call.body)
+        # JSON is UTF-8, and has no NaN: https://www.rfc-editor.org/rfc/rfc8259.
+        fields = json.loads(call.body.decode(), parse_constant=_refuse)
     except ValueError:
         raise RefusedError("DCS.4005") from None
     if not isinstance(fields, dict):
         raise RefusedError("DCS.4005")
     return fields
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
 
 
 def _string(fields: dict[str, Any], name: str, *, is_needed: bool = True) -> str | None:

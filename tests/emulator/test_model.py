@@ -15,8 +15,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from emulator.direct import Direct
 from emulator.model import FIELDS, METHODS, Call, Node, Span
-from emulator.world import INSTANCES, PROJECT, World
+from emulator.world import FILTER_VALUES, INSTANCES, PROJECT, World
 from support.fake_valkey import Row
 
 ZONES = ("UTC", "Asia/Shanghai", "America/New_York", "Pacific/Chatham")
@@ -72,21 +73,7 @@ PAGES = st.lists(
     unique_by=lambda pair: pair[0],
 )
 FILTERS = st.lists(
-    st.one_of(
-        st.tuples(st.just("offset"), st.sampled_from(("0", "1", "4", "9", "-1"))),
-        st.tuples(st.just("limit"), st.sampled_from(("1", "2", "1000", "0", "1001"))),
-        st.tuples(st.just("name"), st.sampled_from(("billing", "billing-old", "Billing", ""))),
-        st.tuples(
-            st.just("name_equal"), st.sampled_from(("true", "false", "", "billing-old", "billing"))
-        ),
-        st.tuples(st.just("status"), st.sampled_from(("RUNNING", "DELETED", "CREATEFAILED"))),
-        st.tuples(st.just("ip"), st.sampled_from(("127.0.0.1", "::1", "127.0.0"))),
-        st.tuples(st.just("tags"), st.sampled_from(("team=a", "team=a,stage=b", "team=b", ""))),
-        st.tuples(st.just("capacity"), st.sampled_from(("0.125", ".125", "4"))),
-        st.tuples(st.just("include_failure"), st.sampled_from(("true", "false", "1"))),
-        st.tuples(st.just("include_delete"), st.sampled_from(("true", "false", "1"))),
-        st.tuples(st.just("is_recycle"), st.sampled_from(("true", "false", "yes"))),
-    ),
+    st.sampled_from([(name, value) for name, values in FILTER_VALUES.items() for value in values]),
     max_size=4,
 )
 BODIES = st.sampled_from(
@@ -121,9 +108,11 @@ def _set_zone(name: str | None) -> None:
 class Machine(RuleBasedStateMachine):
     """Actions of the servers' clients, of the API's callers, and of the servers."""
 
+    kind: type[World] = World
+
     def __init__(self) -> None:
         super().__init__()
-        self.world = World()
+        self.world = self.kind()
         self.began = False
 
     @initialize(zone=st.sampled_from(ZONES))
@@ -314,6 +303,16 @@ class Machine(RuleBasedStateMachine):
         assert not self.began or all(node.scanning is None for node in self.world.nodes)
 
 
+class DirectMachine(Machine):
+    """The same without sockets, for which there is time for more."""
+
+    kind = Direct
+
+
+TestDirectMachine = DirectMachine.TestCase
+TestDirectMachine.settings = settings(
+    max_examples=5000 if settings().max_examples > 1000 else 15, stateful_step_count=25
+)
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(
     max_examples=1500 if settings().max_examples > 1000 else 25, stateful_step_count=30

@@ -45,8 +45,43 @@ INSTANCES: Sequence[tuple[str, str, Sequence[str], bool]] = (
     ("sixth", "single", ("::1",), True),
 )
 DETAILS: Mapping[str, Mapping[str, Any]] = {
+    "billing-prod": {"tags": {"team": "a", "stage": "b", "note": ""}, "description": "mixed"},
+    "reports": {"tags": {"team": "ab", "Team": "a"}, "status": "FROZEN"},
     "billing-old": {"status": "DELETED", "tags": {"team": "a", "stage": "b"}},
     "sixth": {"status": "CREATEFAILED", "description": "over IPv6"},
+}
+# Values of the parameters of ListInstances, also ones that are nearly those of an instance.
+FILTER_VALUES: Mapping[str, Sequence[str]] = {
+    "offset": ("0", "1", "3", "4", "5", "-1", "2147483647", "2147483648", ""),
+    "limit": ("1", "2", "5", "1000", "0", "1001", "ten"),
+    "instance_id": (
+        *(emulator.instance_id(0), emulator.instance_id(3), emulator.instance_id(9)),
+        *(emulator.instance_id(1).upper(), emulator.instance_id(0)[:-1], ""),
+    ),
+    "name": ("billing", "billing-old", "Billing", "reports", "REPORTS", "o", "", "*", "billing-%"),
+    "name_equal": ("true", "false", "", "TRUE", "billing", "billing-old", "Reports", "checkout"),
+    "status": ("RUNNING", "DELETED", "CREATEFAILED", "FROZEN", "running", "RUN", ""),
+    "ip": ("127.0.0.1", "::1", "127.0.0", "127.0.0.1,::1", "localhost", ""),
+    "tags": (
+        *("team=a", "team=a,stage=b", "stage=b,team=a", "team=b", "team=a,stage=c", "stage=b"),
+        *(
+            "team",
+            "team=",
+            "note=",
+            "=a",
+            "Team=a",
+            "TEAM=a",
+            "team=A",
+            "team=a,",
+            "team=a,team=ab",
+        ),
+        *("team=ab", "", ",", "team=a stage=b", "team=a,stage=b,note=", "team=a,stage=b,note=x"),
+    ),
+    "capacity": ("0.125", ".125", "4", "0", ""),
+    "include_failure": ("true", "false", "1", ""),
+    "include_delete": ("true", "false", "TRUE", ""),
+    "is_recycle": ("true", "false", "yes", ""),
+    "unknown": ("1",),
 }
 _PATHS = {
     "instances": "/v2/{project}/instances",
@@ -59,9 +94,11 @@ _PATHS = {
     "job": "/v2/{project}/jobs/{job}",
     "elsewhere": "/v2/{project}/instances/{instance}/sessions",
 }
-# What helps the author of a signer, and no document knows.
 _NODE_IDS = ("node_id", "logical_node_id")
+# What helps the author of a signer, and no document knows.
 _EXTRA = {"x-canonical-request", "x-string-to-sign"}
+
+_SENTENCE = r"[A-Z](?=.*[a-z]).*[^ ]\.|[0-9.\[\]:a-f]+:[0-9]+: .+"
 
 
 class Got(NamedTuple):
@@ -87,10 +124,7 @@ class World:
 
     def __enter__(self) -> Self:
         began = time.time()
-        nodes = [
-            [self._stack.enter_context(FakeValkey(host)) for host in hosts]
-            for _, _, hosts, _ in INSTANCES
-        ]
+        nodes = [[self._server(host) for host in hosts] for _, _, hosts, _ in INSTANCES]
         nodes[2][1].role = "slave"
         made = [
             emulator.Instance(
@@ -103,15 +137,14 @@ class World:
             for (name, mode, _, passes), servers in zip(INSTANCES, nodes, strict=True)
         ]
         first, *rest = made
-        self.dcs = self._stack.enter_context(
-            Emulator(
-                instance_name=first.name,
-                cache_mode=first.cache_mode,
-                redis=first.redis,
-                instances=rest,
-                **self._arguments,
-            )
+        self.dcs = Emulator(
+            instance_name=first.name,
+            cache_mode=first.cache_mode,
+            redis=first.redis,
+            instances=rest,
+            **self._arguments,
         )
+        self._start([server for servers in nodes for server in servers])
         ids = [instance["node_ids"] for instance in self.dcs.instances]
         created = Span(began, time.time())
         self.service = Service(
@@ -140,6 +173,12 @@ class World:
         for node in self.nodes:
             node.server.clear()
         self._stack.close()
+
+    def _server(self, host: str) -> FakeValkey:
+        return self._stack.enter_context(FakeValkey(host))
+
+    def _start(self, _: Sequence[FakeValkey]) -> None:
+        self._stack.enter_context(self.dcs)
 
     @property
     def nodes(self) -> list[Node]:
@@ -235,23 +274,35 @@ class World:
         connection: http.client.HTTPConnection | None = None,
     ) -> Got:
         """Send a request unchanged, and check the rules for every answer."""
-        connection = connection or self.connection
-        connection.request(method, target, body or None, dict(headers))
-        answer = connection.getresponse()
-        raw = answer.read()
-        names = [name.lower() for name, _ in answer.getheaders()]
+        status, pairs, raw = self._exchange(
+            connection or self.connection, method, target, headers, body
+        )
+        names = [name.lower() for name, _ in pairs]
         assert len(names) == len(set(names)), names
-        got = Got(answer.status, {n.lower(): value for n, value in answer.getheaders()}, raw)
+        got = Got(status, {name.lower(): value for name, value in pairs}, raw)
         request_id = got.headers["x-request-id"]
         assert re.fullmatch("[0-9a-f]{32}", request_id)
         assert request_id not in self.request_ids, "two answers have one ID"
         self.request_ids.add(request_id)
-        if raw and got.status >= 400:
-            message = got.body["error_msg"]
+        if raw and got.status >= 400 and got.headers["content-type"] == "application/json":
+            message, detail = got.body["error_msg"], got.body.get("error_ext_msg")
+            assert detail is None or re.fullmatch(_SENTENCE, detail), detail
             assert re.fullmatch(r"(?!.*None)\S.*[^\s:]", message, re.DOTALL), "nothing is said"
             if got.body["error_code"].startswith("APIGW"):
                 assert got.body["request_id"] == request_id
         return got
+
+    def _exchange(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        connection.request(method, target, body or None, dict(headers))
+        answer = connection.getresponse()
+        return answer.status, answer.getheaders(), answer.read()
 
     def plain(self, call: Call, connection: http.client.HTTPConnection | None = None) -> Got:
         """Send a call."""

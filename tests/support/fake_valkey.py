@@ -120,6 +120,10 @@ class FakeValkey:
         self.replies: dict[str, bytes] = {}
         self.commands: list[tuple[str, ...]] = []
 
+    def close(self) -> None:
+        """Close the socket of a server that was not started."""
+        self._server.server_close()
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -178,6 +182,11 @@ class FakeValkey:
         """Answer waiting commands, and delay no more of them."""
         self._gates.pop(command).opened.set()
 
+    @property
+    def held(self) -> list[str]:
+        """Commands that wait for `release`."""
+        return list(self._gates)
+
     def is_asked(self, command: str) -> bool:
         """Return whether a command waits for its answer."""
         gate = self._gates.get(command)
@@ -214,13 +223,15 @@ class FakeValkey:
                     self.own.remove(own)
 
     def _answer(self, own: Row, arguments: tuple[str, ...]) -> bytes:
-        command = arguments[0].upper()
-        if command in {"CLIENT", "CONFIG"}:
-            command = f"{command} {arguments[1].upper()}"
-        gate = self._gates.get(command)
+        gate = self._gates.get(_name(arguments))
         if gate is not None:
             gate.waiting += 1
             gate.opened.wait(60)
+        return self.reply(own, arguments)
+
+    def reply(self, own: Row, arguments: tuple[str, ...]) -> bytes:
+        """Return the reply to a command of a connection, without waiting."""
+        command = _name(arguments)
         with self._lock:
             self.commands.append(arguments)
             if command in self.replies:
@@ -278,6 +289,11 @@ class FakeValkey:
         if is_old:
             return b"+OK\r\n" if victims else b"-ERR No such client\r\n"
         return b":%d\r\n" % len(victims)
+
+
+def _name(arguments: tuple[str, ...]) -> str:
+    command = arguments[0].upper()
+    return f"{command} {arguments[1].upper()}" if command in {"CLIENT", "CONFIG"} else command
 
 
 def _close(connection: socket.socket) -> None:
