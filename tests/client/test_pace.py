@@ -19,6 +19,7 @@ from dcs_sessions import (
     ThrottledError,
     _retry,
 )
+from support.pacing import Pace
 
 SECONDS = st.floats(0.001, 1000)
 
@@ -98,32 +99,6 @@ def test_wait_that_the_service_asks_for_is_kept_exactly(seconds: float) -> None:
     assert _retry.seconds_until_retry(retry, error, 1, repeatable=False) == seconds
 
 
-class Model:
-    """The pace as decided: what holds calls back, and for how long."""
-
-    def __init__(self) -> None:
-        self.gap = 0.0
-        self.free_at = 0.0
-        self.burst_ends = 0.0
-
-    def throttled(self, now: float, seconds: float) -> None:
-        # Several 429 of one burst, such as those of calls that were under way, count once.
-        if now >= self.burst_ends:
-            self.gap = min(1.0, max(0.02, 2 * self.gap))
-            self.burst_ends = now + max(0.1, seconds)
-        self.free_at = max(self.free_at, now + seconds)
-
-    def turn(self, now: float) -> float:
-        if self.gap == 0.0:
-            return 0.0
-        at = max(now, self.free_at)
-        self.free_at = at + self.gap
-        return at - now
-
-    def answered(self) -> None:
-        self.gap = 0.0 if self.gap <= 0.001 else 0.95 * self.gap
-
-
 STEPS = st.one_of(
     st.tuples(st.just("throttled"), st.sampled_from((0.0, 0.05, 0.1, 0.5, 3.0))),
     st.tuples(st.just("turn"), st.integers(1, 5)),
@@ -137,7 +112,7 @@ STEPS = st.one_of(
 @example(steps=[("throttled", 0.0), ("later", 0.1)] * 8 + [("turn", 3)])
 @example(steps=[("throttled", 3.0), ("throttled", 0.5), ("turn", 2), ("later", 5.0), ("turn", 2)])
 def test_pace_is_that_of_the_model(clock: Clock, steps: list[tuple[str, float]]) -> None:
-    pace, model = _retry.Pace(), Model()
+    pace, model = _retry.Pace(), Pace()
     for name, value in steps:
         if name == "later":
             clock.now += value

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from dcs_sessions import DcsSessionsError, _ending
 from dcs_sessions._async._ending import AsyncEnding
-from support.world import Clock, World
+from support.virtual import Clock
+from support.world import World
 
 # A run is dozens of requests: `make fuzz` has time for this many.
 RUNS = 10_000 if settings().max_examples > 1000 else 200

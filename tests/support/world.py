@@ -10,9 +10,6 @@ import asyncio
 import contextlib
 import json
 import math
-import selectors
-import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +24,7 @@ from dcs_sessions import Outcome, QueryResult, Session
 from dcs_sessions._deadline import Deadline
 from dcs_sessions._transports import _exchange
 from dcs_sessions._wire import Reply, Request
+from support.virtual import Clock, Loop
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -77,46 +75,6 @@ class Server:
     shown: Listing | None = None
     shown_at: float = -math.inf
     tried_at: float = -math.inf
-
-
-_REAL_MONOTONIC = time.monotonic
-
-
-class Clock:
-    """Virtual time, for the event loop and for `time.monotonic()`, in the thread that makes it.
-
-    Other threads go on in real time. An event loop there, such as that of a shared emulator, would
-    plan its next step in a time that does not come for minutes.
-    """
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self._thread = threading.get_ident()
-
-    def monotonic(self) -> float:
-        return self.now if threading.get_ident() == self._thread else _REAL_MONOTONIC()
-
-
-class _Selector(selectors.SelectSelector):
-    """A selector that does not wait, since virtual time has passed already."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def select(self, timeout: float | None = None) -> Any:
-        assert timeout is not None, "everybody waits for ever"
-        self._clock.now += max(0.0, timeout)
-        return super().select(0)
-
-
-class _Loop(asyncio.SelectorEventLoop):
-    def __init__(self, clock: Clock) -> None:
-        super().__init__(_Selector(clock))
-        self._virtual = clock
-
-    def time(self) -> float:
-        return self._virtual.now
 
 
 def fits(session: Session) -> bool:
@@ -410,7 +368,7 @@ class World:
             return runner.run(self._run(client))
 
     def loop(self) -> asyncio.AbstractEventLoop:
-        return _Loop(self.clock)
+        return Loop(self.clock)
 
     async def _run(self, client: dcs_sessions.AsyncClient) -> list[Outcome]:
         self.is_asleep = True

@@ -319,11 +319,11 @@ class NodeQuery:
             yield 0, sessions
             async for offset, page in rest:
                 sessions = check(page, offset)
+                if not sessions:
+                    break  # there are no more
                 if eager:
                     rest.start()
                 yield offset, sessions
-                if not sessions:
-                    break  # there are no more
         if received < count:
             raise SessionListError(
                 f"{name} has {received} of the {count} sessions that the service counts"

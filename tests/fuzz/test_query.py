@@ -1,0 +1,299 @@
+"""Queries compared with a model, whatever the service answers, and however long it takes.
+
+`make fuzz` runs longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+import dcs_sessions
+from dcs_sessions import AsyncClient, DcsSessionsError, NodeSessions, Retry
+from support.queries import (
+    ACCEPTED_JOB,
+    CLOSE,
+    Draw,
+    ExpectedError,
+    Found,
+    Model,
+    NodeModel,
+    Sent,
+    Service,
+    Settings,
+)
+from support.virtual import Clock, Loop
+
+IS_LONG = settings().max_examples > 1000
+# Each run is dozens of requests, and several short tests are more easily repeated than a long one.
+RUNS = settings(
+    max_examples=2_000 if IS_LONG else 10,
+    phases=tuple(Phase) if IS_LONG else (Phase.generate,),
+    report_multiple_bugs=False,
+)
+PARTS = pytest.mark.parametrize("part", range(10))
+
+NODES = ["n0", "n1", "n2"]
+SETTINGS = st.builds(
+    Settings,
+    fresh=st.sampled_from((True, True, False)),
+    timeout=st.sampled_from((0.37, 3.3, 23.0, 23.0, 300.0)),
+    call_timeout=st.sampled_from((1.9, 60.0)),
+    concurrency=st.sampled_from((1, 2, 3, 4, 8, 32)),
+    retry=st.builds(
+        Retry,
+        attempts=st.sampled_from((1, 2, 4)),
+        wait_initial=st.just(0.21),
+        wait_max=st.just(0.6),
+        wait_jitter=st.just(0.0),
+    ),
+)
+ROLES = st.sampled_from(("redis-server", "redis-server", "redis-server", "redis-proxy", "other"))
+
+
+START = 1000.0
+# When the call begins that is compared.
+BEGIN = 1100.0
+
+
+@dataclass
+class Run:
+    """Requests of a call, its result, and its end."""
+
+    sent: list[Sent]
+    found: Any
+    error: BaseException | None
+    ended_at: float
+
+
+class Scene:
+    """A service, and what the caller has set: the same for the model and for the client."""
+
+    def __init__(self, draw: Draw, *, may_be_empty: bool = True, **fixed: Any) -> None:
+        self.clock = Clock()
+        self.settings: Settings = replace(draw(SETTINGS), **fixed)
+        nodes = NODES[: draw(st.sampled_from((1, 1, 2, 3, 3, 0 if may_be_empty else 3)))]
+        roles = {node: draw(ROLES) for node in nodes}
+        trouble = draw(st.sampled_from((0, 5, 10, 10, 30)))
+        self.service = Service(draw, self.clock, roles, trouble)
+        self.named: list[str] | None = None
+        if draw(st.booleans()):
+            self.named = draw(st.permutations(nodes)) + nodes[: draw(st.integers(0, 1))]
+        # How long ago the credentials were accepted.
+        self.accepted_ago: float | None = draw(st.sampled_from((None, 59.0, 61.0)))
+
+    @property
+    def how(self) -> dict[str, Any]:
+        return {"fresh": self.settings.fresh, "timeout": self.settings.timeout}
+
+    def model(self) -> Model:
+        until = -math.inf if self.accepted_ago is None else BEGIN - self.accepted_ago + 60
+        return Model(self.service, self.settings, self.named, until, BEGIN + self.settings.timeout)
+
+    @contextmanager
+    def client(self, timeout: float | None = None) -> Iterator[AsyncClient]:
+        with mock.patch("time.monotonic", self.clock.monotonic):
+            yield AsyncClient(
+                endpoint="http://127.0.0.1",
+                project_id="p",
+                auth=dcs_sessions.TokenAuth("t"),
+                timeout=timeout or self.settings.call_timeout,
+                retry=self.settings.retry,
+                concurrency=self.settings.concurrency,
+                transport=self.service,
+            )
+
+    def run(self, call: Callable[[], Awaitable[Any]], client: AsyncClient | None = None) -> Run:
+        async def timed() -> Run:
+            if client is not None and self.accepted_ago is not None:
+                await asyncio.sleep(BEGIN - self.accepted_ago - self.clock.now)
+                await client.get_job(ACCEPTED_JOB)
+            await asyncio.sleep(BEGIN - self.clock.now)
+            self.clock.now = BEGIN
+            found, error = None, None
+            try:
+                found = await call()
+            except (ExpectedError, DcsSessionsError) as raised:
+                error = raised
+            return Run(self.service.sent, found, error, self.clock.now)
+
+        self.clock.now = START
+        self.service.begin()
+        with asyncio.Runner(loop_factory=lambda: Loop(self.clock)) as runner:
+            return runner.run(timed())
+
+
+def compare(expected: Run, actual: Run) -> None:
+    """Compare requests, end and error."""
+    assert len(actual.sent) == len(expected.sent), (expected.sent, actual.sent)
+    for one, other in zip(actual.sent, expected.sent, strict=True):
+        assert (one.node, one.request) == (other.node, other.request)
+        assert one.at == pytest.approx(other.at, abs=CLOSE)
+        assert one.timeout == pytest.approx(other.timeout, abs=CLOSE)
+    assert actual.ended_at == pytest.approx(expected.ended_at, abs=CLOSE)
+    if expected.error is None:
+        assert actual.error is None, actual.error
+    else:
+        assert isinstance(expected.error, ExpectedError)
+        assert expected.error.fits(actual.error), (expected.error, actual.error)
+
+
+@PARTS
+@pytest.mark.parametrize("reads", [True, False], ids=["query", "refresh"])
+@RUNS
+@given(data=st.data())
+def test_nodes_are_queried_as_the_model_does(
+    part: int, *, reads: bool, data: st.DataObject
+) -> None:
+    scene = Scene(data.draw)
+    model = scene.model()
+    expected = scene.run(lambda: model.query(reads=reads))
+    with scene.client() as client:
+        method = client.query_sessions if reads else client.refresh_sessions
+        actual = scene.run(
+            lambda: method("i", scene.named, headers={"X-Mine": "1"}, **scene.how), client
+        )
+    compare(expected, actual)
+    assert scene.service.most_at_a_time <= scene.settings.concurrency
+    assert all(headers["X-Mine"] == "1" for headers in scene.service.headers)
+    if actual.error is None:
+        assert len(actual.found.nodes) == len(expected.found)
+        for node, found in zip(actual.found.nodes, expected.found, strict=True):
+            found.check(node)
+            described = None if scene.named is not None else scene.service.nodes[found.node]
+            assert (node.node and node.node.node_role) == described
+
+
+class Arrivals:
+    """Pages, with the times of their arrival."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._pages: list[tuple[float, Any]] = []
+
+    def take(self, page: Found | NodeSessions) -> None:
+        self._pages.append((self._clock.now, page))
+
+    async def take_all(self, pages: AsyncIterable[NodeSessions]) -> None:
+        async for page in pages:
+            self.take(page)
+
+    def pages(self) -> list[Any]:
+        """Return the pages. Those that arrive together, such as at the deadline, have no order."""
+        return [
+            page
+            for _, page in sorted(self._pages, key=lambda row: (round(row[0], 4), node_of(row[1])))
+        ]
+
+
+def node_of(page: Found | NodeSessions) -> str:
+    return page.node if isinstance(page, Found) else page.node_id
+
+
+@PARTS
+@RUNS
+@given(data=st.data())
+def test_pages_arrive_as_in_the_model(part: int, data: st.DataObject) -> None:
+    scene = Scene(data.draw, concurrency=32)
+    model = scene.model()
+    expected, actual = Arrivals(scene.clock), Arrivals(scene.clock)
+    run = scene.run(lambda: model.pages(expected.take))
+    with scene.client() as client:
+        pages = client.query_pages("i", scene.named, **scene.how)
+        compare(run, scene.run(lambda: actual.take_all(pages), client))
+    assert len(actual.pages()) == len(expected.pages())
+    for page, found in zip(actual.pages(), expected.pages(), strict=True):
+        found.check(page)
+
+
+@PARTS
+@RUNS
+@given(
+    data=st.data(),
+    page_size=st.sampled_from((1, 2, 3, 1000)),
+    chosen=st.dictionaries(
+        st.sampled_from(("addr", "sort", "order")), st.sampled_from(("asc", "desc"))
+    ),
+    reading=st.sampled_from((0.0, 0.05, 2.0)),
+)
+def test_sessions_are_read_as_in_the_model(
+    part: int, data: st.DataObject, page_size: int, chosen: dict[str, Any], reading: float
+) -> None:
+    scene = Scene(data.draw, may_be_empty=False, timeout=math.inf)
+    model = scene.model()
+    expected: list[Any] = []
+    actual: list[Any] = []
+
+    async def read_model() -> None:
+        node = NodeModel(model, "n0", page_size, chosen)
+        async for _, rows in node.read(lambda: 1):
+            for row in rows:
+                expected.append(row)
+                await asyncio.sleep(reading)
+
+    async def read_client(client: AsyncClient) -> None:
+        timeout = scene.settings.call_timeout
+        async for session in client.iter_sessions(
+            "i", "n0", page_size=page_size, timeout=timeout, headers={"X-Mine": "1"}, **chosen
+        ):
+            actual.append(session.id)
+            await asyncio.sleep(reading)
+
+    run = scene.run(read_model)
+    with scene.client(timeout=5000.0) as client:
+        compare(run, scene.run(lambda: read_client(client), client))
+    assert actual == expected
+    assert all(headers["X-Mine"] == "1" for headers in scene.service.headers)
+
+
+@PARTS
+@RUNS
+@given(data=st.data(), interval=st.sampled_from((0.01, 0.5, 2.0, 60.0)))
+def test_jobs_are_polled_as_in_the_model(part: int, data: st.DataObject, interval: float) -> None:
+    scene = Scene(data.draw)
+    model = scene.model()
+    run = scene.run(lambda: model.wait_for_job("n0-7", interval))
+    with scene.client() as client:
+        timeout = scene.settings.timeout
+        actual = scene.run(
+            lambda: client.wait_for_job(
+                "n0-7", timeout=timeout, interval=interval, headers={"X-Mine": "1"}
+            ),
+            client,
+        )
+    compare(run, actual)
+    assert actual.error is not None or actual.found.status == "SUCCESS"
+    assert getattr(actual.error, "job_id", "n0-7") == "n0-7"
+    assert all(headers["X-Mine"] == "1" for headers in scene.service.headers)
+
+
+@PARTS
+@RUNS
+@given(data=st.data(), concurrency=st.integers(1, 2))
+def test_pages_of_a_node_do_not_depend_on_concurrency(
+    part: int, data: st.DataObject, concurrency: int
+) -> None:
+    scene = Scene(data.draw, concurrency=concurrency, timeout=1e6, call_timeout=1e3)
+    model = scene.model()
+    expected, actual = Arrivals(scene.clock), Arrivals(scene.clock)
+    one = scene.run(lambda: model.pages(expected.take))
+    with scene.client() as client:
+        pages = client.query_pages("i", scene.named, **scene.how)
+        other = scene.run(lambda: actual.take_all(pages), client)
+    assert scene.service.most_at_a_time <= concurrency
+    assert (one.error is None) == (other.error is None)
+    for node in scene.service.nodes:
+        found = [page for page in expected.pages() if page.node == node]
+        arrived = [page for page in actual.pages() if page.node_id == node]
+        assert one.error or len(arrived) == len(found)
+        for page, one_found in zip(arrived, found, strict=False):
+            replace(one_found, asked_at=None, read_at=None).check(page)
