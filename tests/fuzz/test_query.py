@@ -18,7 +18,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import dcs_sessions
-from dcs_sessions import AsyncClient, DcsSessionsError, NodeSessions, Retry
+from dcs_sessions import AsyncClient, DcsSessionsError, NodeSessions, Outcome, Retry
+from support.endings import EndingModel, EndingService, choose, fits
 from support.queries import (
     ACCEPTED_JOB,
     CLOSE,
@@ -78,13 +79,15 @@ class Run:
 class Scene:
     """A service, and what the caller has set: the same for the model and for the client."""
 
-    def __init__(self, draw: Draw, *, may_be_empty: bool = True, **fixed: Any) -> None:
+    def __init__(
+        self, draw: Draw, kind: type[Service] = Service, *, may_be_empty: bool = True, **fixed: Any
+    ) -> None:
         self.clock = Clock()
         self.settings: Settings = replace(draw(SETTINGS), **fixed)
         nodes = NODES[: draw(st.sampled_from((1, 1, 2, 3, 3, 0 if may_be_empty else 3)))]
         roles = {node: draw(ROLES) for node in nodes}
         trouble = draw(st.sampled_from((0, 5, 10, 10, 30)))
-        self.service = Service(draw, self.clock, roles, trouble)
+        self.service = kind(draw, self.clock, roles, trouble)
         self.named: list[str] | None = None
         if draw(st.booleans()):
             self.named = draw(st.permutations(nodes)) + nodes[: draw(st.integers(0, 1))]
@@ -237,7 +240,7 @@ def test_sessions_are_read_as_in_the_model(
         node = NodeModel(model, "n0", page_size, chosen)
         async for _, rows in node.read(lambda: 1):
             for row in rows:
-                expected.append(row)
+                expected.append(row["id"])
                 await asyncio.sleep(reading)
 
     async def read_client(client: AsyncClient) -> None:
@@ -297,3 +300,114 @@ def test_pages_of_a_node_do_not_depend_on_concurrency(
         assert one.error or len(arrived) == len(found)
         for page, one_found in zip(arrived, found, strict=False):
             replace(one_found, asked_at=None, read_at=None).check(page)
+
+
+@PARTS
+@RUNS
+@given(data=st.data(), most=st.sampled_from((1, 2, 3, 1000)))
+def test_sessions_are_ended_as_in_the_model(part: int, data: st.DataObject, most: int) -> None:
+    scene = Scene(data.draw, EndingService, fresh=True)
+    service = scene.service
+    assert isinstance(service, EndingService)
+    chosen, choices = choose(service, list(service.nodes), BEGIN - 50)
+    usual = scene.model()
+    model = EndingModel(
+        service, usual.settings, None, usual.accepted_until, usual.ends_at, most=most
+    )
+    run = scene.run(lambda: model.end(choices))
+    told: list[Outcome] = []
+    with scene.client() as client, mock.patch("dcs_sessions._async._ending._BATCH", most):
+        actual = scene.run(
+            lambda: client.end_sessions(
+                "i",
+                chosen,
+                fits,
+                on_outcome=told.append,
+                timeout=scene.settings.timeout,
+                headers={"X-Mine": "1"},
+            ),
+            client,
+        )
+    compare(run, actual)
+    assert len(actual.found) == len(choices)
+    for outcome, choice in zip(actual.found, choices, strict=True):
+        choice.check(outcome, told)
+    assert service.most_at_a_time <= scene.settings.concurrency
+    assert all(headers["X-Mine"] == "1" for headers in service.headers)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One of several calls: what is requested, and how by the model and by a client."""
+
+    node: str
+    request: tuple[Any, ...]
+    call: Callable[[AsyncClient], Awaitable[Any]]
+
+    @property
+    def is_repeatable(self) -> bool:
+        return not self.request[0].startswith("kill")
+
+
+STEPS = st.sampled_from(
+    (
+        Step("", ("nodes",), lambda client: client.list_nodes("i")),
+        Step("n0", ("job", "n0-1"), lambda client: client.get_job("n0-1")),
+        Step("n0", ("scan", False), lambda client: client.scan_sessions("i", "n0")),
+        Step("n0", ("list", 0, 10), lambda client: client.list_sessions("i", "n0")),
+        Step("n0", ("kill", "1.2.3.4:5"), lambda one: one.kill_sessions("i", "n0", ["1.2.3.4:5"])),
+        Step("n0", ("kill-all", False), lambda client: client.kill_all_sessions("i", "n0")),
+        Step("", ("kill-all", True), lambda one: one.kill_all_sessions("i", all_nodes=True)),
+    )
+)
+# Each of them, and the seconds after which the next one begins, whether it has ended or not.
+CALLS = st.lists(
+    st.tuples(STEPS, st.sampled_from((0.0013, 0.0013, 0.31, 7.3))), min_size=1, max_size=8
+)
+
+
+async def by_and_by(calls: list[tuple[Callable[[], Awaitable[Any]], float]]) -> list[Any]:
+    """Make calls one after the other, without waiting for their ends; return results and errors."""
+
+    async def attempt(call: Callable[[], Awaitable[Any]]) -> Any:
+        try:
+            return await call()
+        except (ExpectedError, DcsSessionsError) as error:
+            return error
+
+    running: list[asyncio.Task[Any]] = []
+    for call, seconds in calls:
+        running.append(asyncio.create_task(attempt(call)))
+        await asyncio.sleep(seconds)
+    return await asyncio.gather(*running)
+
+
+@PARTS
+@RUNS
+@given(data=st.data(), calls=CALLS)
+def test_calls_are_repeated_as_in_the_model(
+    part: int, data: st.DataObject, calls: list[tuple[Step, float]]
+) -> None:
+    scene = Scene(data.draw, may_be_empty=False, timeout=math.inf)
+    model = scene.model()
+
+    def by_model(step: Step) -> Callable[[], Awaitable[Any]]:
+        return lambda: model.call(step.node, *step.request, repeatable=step.is_repeatable)
+
+    run = scene.run(lambda: by_and_by([(by_model(step), pause) for step, pause in calls]))
+    with scene.client() as client:
+
+        def by_client(step: Step) -> Callable[[], Awaitable[Any]]:
+            # Copies share the pace.
+            one = client.with_options(headers={"X-Mine": "1"}) if step.node else client
+            return lambda: step.call(one)
+
+        actual = scene.run(
+            lambda: by_and_by([(by_client(step), pause) for step, pause in calls]), client
+        )
+    compare(run, actual)
+    for expected, found in zip(run.found, actual.found, strict=True):
+        if isinstance(expected, ExpectedError):
+            assert expected.fits(found), (expected, found)
+        else:
+            assert not isinstance(found, Exception), found

@@ -24,6 +24,7 @@ from support.pacing import Pace
 from support.virtual import Clock
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
+Row = dict[str, Any]
 
 # What rounding may do to a moment.
 CLOSE = 1e-5
@@ -180,12 +181,12 @@ class Service:
 
     # Answers
 
-    def rows(self, node: str, number: int) -> list[dict[str, Any]]:
+    def rows(self, node: str, number: int) -> list[Row]:
         """Return the sessions of a new list."""
         count = self.draw(st.integers(0, 7))
         return [{"id": f"{node}-{number}-{row}"} for row in range(count)]
 
-    def shown(self, row: dict[str, Any]) -> dict[str, Any]:
+    def shown(self, row: Row) -> Row:
         """Return a session as it is listed now."""
         return row
 
@@ -198,7 +199,7 @@ class Service:
         if request[0] == "nodes":
             nodes = [{"node_id": one, "node_role": role} for one, role in self.nodes.items()]
             return Answer(seconds, {"instance_id": "i", "total": len(nodes), "nodes": nodes})
-        if request[0] == "scan":
+        if request[0] in {"scan", "kill-all"}:
             return Answer(seconds, {"job_id": f"{node}-{number}"})
         if request[0] == "job":
             if not self.shows_jobs:
@@ -213,7 +214,7 @@ class Service:
         return Answer(seconds, self._page(node, *request[1:3]))
 
     def _trouble(self, seconds: float, says: str, kind: str) -> Answer:
-        what = self.draw(st.sampled_from(_KILL_TROUBLES if kind == "kill" else _TROUBLES))
+        what = self.draw(st.sampled_from(_KILL_TROUBLES if kind.startswith("kill") else _TROUBLES))
         if what == "late":
             return Answer(1e4, {})
         if isinstance(what, str):
@@ -272,6 +273,8 @@ def read(request: Request) -> tuple[str, tuple[Any, ...]]:
         return read_node(last[1]), ("job", last[1])
     if last[2] == "logical-nodes":
         return "", ("nodes",)
+    if last[-1] == "kill-all":
+        return body.get("node_id", ""), ("kill-all", body["kill_all_nodes"])
     if last[-1] == "kill":
         assert set(body) == {"node_id", "client_addrs"}
         return body["node_id"], ("kill", *body["client_addrs"])
@@ -310,7 +313,7 @@ class Found:
 
     node: str
     time: str | None
-    rows: list[str]
+    rows: list[Row]
     fault: ExpectedError | None = None
     asked_at: float | None = None
     read_at: float | None = None
@@ -318,7 +321,7 @@ class Found:
     def check(self, actual: NodeSessions) -> None:
         """Check what the client has returned."""
         assert actual.node_id == self.node
-        assert [session.id for session in actual.sessions] == self.rows
+        assert [session.id for session in actual.sessions] == [row["id"] for row in self.rows]
         assert all(session.node_id == self.node for session in actual.sessions)
         assert actual.time == self.time
         if self.fault is None:
@@ -361,11 +364,10 @@ class Model:
         self, node: str, *request: Any, repeatable: bool = True, attempts: int | None = None
     ) -> dict[str, Any]:
         """Make a call, with its retries."""
-        settings = self.settings
         if self.left < CLOSE:
-            says = f"no time left of {settings.timeout:g} s"
+            says = f"no time left of {self.settings.timeout:g} s"
             raise ExpectedError("ApiTimeoutError", says, arrived=False)
-        ends_at = self.now + min(self.left, settings.call_timeout)
+        ends_at = self.now + min(self.left, self.settings.call_timeout)
         for attempt in itertools.count(1):
             # What ends sessions is not held back: its list is from just now.
             turn = self.pace.turn(self.now) if repeatable else 0.0
@@ -583,7 +585,7 @@ class NodeModel:
             # Whoever has made the other query has got no list.
             self.job = self.job or await self.scan()
 
-    def check(self, page: dict[str, Any], offset: int, first: dict[str, Any]) -> list[str]:
+    def check(self, page: dict[str, Any], offset: int, first: dict[str, Any]) -> list[Row]:
         """Check a page, and return its rows."""
         count = first["count"]
         problem = ""
@@ -593,7 +595,7 @@ class NodeModel:
             problem = f"{self.name} has {page['count']} sessions now, {count} before"
         if problem:
             raise ExpectedError("SessionListChangedError", problem)
-        rows = [row["id"] for row in page["clients"]]
+        rows: list[Row] = page["clients"]
         if len(rows) > self.page_size or offset + len(rows) > count:
             says = f"{self.name} has more sessions than the {count} that the service counts"
             raise ExpectedError("SessionListError", says)
@@ -602,7 +604,7 @@ class NodeModel:
     async def page(self, offset: int) -> dict[str, Any]:
         return await self.call("list", offset, self.page_size, *self.chosen)
 
-    async def read(self, ahead: Callable[[], int]) -> AsyncGenerator[tuple[int, list[str]]]:
+    async def read(self, ahead: Callable[[], int]) -> AsyncGenerator[tuple[int, list[Row]]]:
         """Read the pages, some of them ahead."""
         first = await self.page(0)
         self.time = first["time"]
@@ -640,7 +642,7 @@ class NodeModel:
             says = f"{self.name} has {received} of the {count} sessions that the service counts"
             raise ExpectedError("SessionListError", says)
 
-    def found(self, rows: list[str], fault: ExpectedError | None = None) -> Found:
+    def found(self, rows: list[Row], fault: ExpectedError | None = None) -> Found:
         return Found(self.node, self.time, rows, fault, self.asked_at, self.model.now)
 
     async def collect(self) -> Found:
@@ -652,7 +654,7 @@ class NodeModel:
             return max(1, self.model.settings.concurrency // self.model.unfinished)
 
         for reads_left in reversed(range(READS)):
-            pages: dict[int, list[str]] = {}
+            pages: dict[int, list[Row]] = {}
             problem = None
             try:
                 async with aclosing(self.read(ahead)) as reading:

@@ -1,0 +1,226 @@
+"""A model of `end_sessions`, on top of that of queries."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from dcs_sessions import NodeSessions, Outcome, QueryResult, Session
+from support.queries import Draw, ExpectedError, Model, NodeModel, Row, Service, together
+
+NAME = "worker"
+# When the first of them has connected.
+BORN = 900.0
+NOT_YET = "stopped before its turn"
+# What may have become of a session since it was chosen.
+CHANGES = ("same",) * 9 + ("gone", "renamed", "taken over", "twice", "busy")
+_TOO_LARGE = {"DCS.4062", "DCS.4063", "DCS.4800", "APIGW.0201"}
+
+
+def fits(session: Session) -> bool:
+    """Return whether a session is still to be ended."""
+    return session.cmd == "get"
+
+
+class EndingService(Service):
+    """Lists the sessions that were chosen, as they are, changed, or not at all."""
+
+    def __init__(self, draw: Draw, *arguments: Any) -> None:
+        self.places: int = draw(st.integers(0, 6))
+        super().__init__(draw, *arguments)
+
+    def rows(self, node: str, number: int) -> list[Row]:
+        rows: list[Row] = []
+        for place in range(self.places):
+            row = self.chosen_row(place)
+            change = self.draw(st.sampled_from(CHANGES))
+            if change == "renamed":
+                row["name"] = "other"
+            elif change == "taken over":
+                row["id"] = f"{1000 * (number + 1) + place}"
+            elif change == "busy":
+                row["cmd"] = "blpop"
+            rows += [row] * {"gone": 0, "twice": 2}.get(change, 1)
+        return rows
+
+    def chosen_row(self, place: int) -> Row:
+        row: Row = {"id": f"{place}", "peer": f"10.0.0.1:{place}", "name": NAME, "cmd": "get"}
+        return {**row, "born": BORN - place}
+
+    def shown(self, row: Row) -> Row:
+        return aged(row, self.clock.now)
+
+
+def aged(row: Row, now: float) -> Row:
+    """Return a row with the age of the session instead of its birth."""
+    return {**{name: row[name] for name in row if name != "born"}, "age": int(now - row["born"])}
+
+
+@dataclass(eq=False)
+class Choice:
+    """A session that was chosen, and what the model expects of it."""
+
+    node: str
+    place: int
+    session: Session
+    result: str = "stopped"
+    reason: str = NOT_YET
+    missed: bool = True
+    error: ExpectedError | None = None
+    told: list[str] = field(default_factory=list)
+
+    def settle(
+        self, result: str, reason: str, *, missed: bool, error: ExpectedError | None = None
+    ) -> None:
+        self.result, self.reason, self.missed, self.error = result, reason, missed, error
+        self.told.append(result)
+
+    def check(self, outcome: Outcome, told: list[Outcome]) -> None:
+        """Check what the client reports."""
+        assert outcome.session is self.session
+        assert outcome.node_id == self.node
+        assert (outcome.result, outcome.missed) == (self.result, self.missed)
+        if self.error is None:
+            assert (outcome.reason, outcome.error) == (self.reason, None)
+        else:
+            assert self.error.fits(outcome.error), (self.error, outcome.error)
+            assert outcome.reason == f"{self.reason}{outcome.error}"
+        own = [each for each in told if each.session is self.session]
+        assert [each.result for each in own] == self.told
+        if own:
+            assert own[-1] is outcome
+
+
+def choose(service: EndingService, nodes: list[str], at: float) -> tuple[QueryResult, list[Choice]]:
+    """Choose sessions of a list that was read some time ago."""
+    choices: list[Choice] = []
+    lists: list[NodeSessions] = []
+    for node in nodes:
+        places = list(range(service.places))
+        places += places[: service.draw(st.sampled_from((0, 0, 0, 1)))]
+        rows = [aged(service.chosen_row(place), at) for place in places]
+        sessions = [Session.from_dict(row) for row in rows]
+        choices += map(Choice, [node] * len(places), places, sessions)
+        lists.append(NodeSessions(node, None, "time 0", sessions, None, at, at))
+    return QueryResult(lists), choices
+
+
+@dataclass
+class EndingModel(Model):
+    """One call of `end_sessions`: which requests it sends when, and the outcome of each session."""
+
+    most: int = 1000
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def end(self, choices: list[Choice]) -> None:
+        by_node: dict[str, list[Choice]] = {}
+        for choice in choices:
+            by_node.setdefault(choice.node, []).append(choice)
+        self.unfinished = len(by_node)
+        if len(by_node) > 1 and self.now >= self.accepted_until:
+            try:
+                await self.query_of(choices[0].node).look()
+            except ExpectedError as error:
+                if error.is_refusal:
+                    settle(choices, "stopped", "", error)
+                    return
+        slots = asyncio.Semaphore(1 if len(by_node) == 1 else self.settings.concurrency)
+
+        async def one(node: str, waiting: list[Choice]) -> None:
+            async with slots:
+                await self.end_on(node, waiting)
+
+        await together([one(node, waiting) for node, waiting in by_node.items()])
+
+    def query_of(self, node: str) -> NodeModel:
+        query = NodeModel(self, node)
+        # It may be from before the sessions were chosen.
+        query.joins = False
+        return query
+
+    async def end_on(self, node: str, waiting: list[Choice]) -> None:
+        most = self.most
+        failures = 0
+        while waiting and not self.stop.is_set():
+            try:
+                found = await self.query_of(node).collect()
+                if found.fault is not None:
+                    raise found.fault
+            except ExpectedError as error:
+                self.stop_for(error)
+                settle(waiting, "stopped", "its node could not be queried: ", error)
+                return
+            waiting = [choice for choice in waiting if self.may_be_ended(choice, found.rows)]
+            batch = waiting[:most]
+            if not batch or self.stop.is_set() or self.left <= 0:
+                return
+            settle(batch, "unknown", "no response")
+            addresses = dict.fromkeys(f"10.0.0.1:{choice.place}" for choice in batch)
+            try:
+                await self.call(node, "kill", *addresses, repeatable=False, attempts=1)
+            except ExpectedError as error:
+                pause: float | None = 0.0
+                is_too_large = error.status == 413 or (
+                    error.status == 400 and error.code in _TOO_LARGE
+                )
+                if is_too_large and len(batch) > 1:
+                    most = len(batch) // 2
+                else:
+                    failures += 1
+                    pause = self.pause_before_look(error, failures)
+                if pause is None or pause >= self.left:
+                    self.stop_for(error)
+                    settle(batch, "refused" if is_harmless(error) else "unknown", "", error)
+                    return
+                settle(batch, "stopped", NOT_YET)
+                await asyncio.sleep(pause)
+            else:
+                for choice in batch:
+                    choice.settle("ended", "", missed=False)
+                waiting = waiting[len(batch) :]
+                failures = 0
+
+    def stop_for(self, error: ExpectedError) -> None:
+        """Five refusals lock a key, so the other nodes end nothing more either."""
+        if error.is_refusal:
+            self.stop.set()
+
+    def may_be_ended(self, choice: Choice, rows: list[Row]) -> bool:
+        """Return whether a session is listed as it was; note why, if not."""
+        found = [row for row in rows if row.get("peer") == f"10.0.0.1:{choice.place}"]
+        if not found:
+            choice.settle("gone", "it is gone already", missed=False)
+        elif len(found) > 1:
+            choice.settle("spared", "several sessions have its address", missed=True)
+        elif found[0]["id"] != f"{choice.place}":
+            choice.settle("spared", "another session has its address now", missed=False)
+        elif found[0]["name"] != NAME:
+            choice.settle("spared", "its name has changed", missed=False)
+        elif found[0]["cmd"] != "get":
+            choice.settle("spared", "it no longer matches", missed=False)
+        else:
+            return True
+        return False
+
+    def pause_before_look(self, error: ExpectedError, failures: int) -> float | None:
+        """Return the seconds before the next list, or None to give up."""
+        if error.is_busy:
+            return 0.0 if failures < self.settings.retry.attempts else None
+        return self.pause_after(error, failures, None, error.retry_after, repeatable=False)
+
+
+def is_harmless(error: ExpectedError) -> bool:
+    """Return whether the request has not been carried out."""
+    if error.is_connection:
+        return not error.arrived
+    return error.status in {400, 401, 403, 404, 413, 429}
+
+
+def settle(
+    choices: list[Choice], result: str, reason: str, error: ExpectedError | None = None
+) -> None:
+    for choice in choices:
+        choice.settle(result, reason, missed=True, error=error)
