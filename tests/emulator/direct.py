@@ -107,7 +107,7 @@ class Direct(World):
             lock=KeyLock(),
             faults=dcs._faults,
         )
-        self._app = App(self.state)
+        self.app = App(self.state)
         self._stack.callback(lambda: self.loop.run(self.state.jobs.close()))
 
     def connect(self) -> http.client.HTTPConnection:
@@ -127,15 +127,39 @@ class Direct(World):
     async def _answer(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, list[tuple[str, str]], bytes]:
+        sent = await self.serve(method, target, headers, [body])
+        start, *rest = sent
+        pairs = [(name.decode(), value.decode()) for name, value in start["headers"]]
+        raw = b"".join(message.get("body", b"") for message in rest)
+        return start["status"], [*pairs, ("date", formatdate(usegmt=True))], raw
+
+    async def serve(
+        self, method: str, target: str, headers: Mapping[str, str], chunks: Sequence[bytes | None]
+    ) -> list[Any]:
+        """Return the messages with which the application answers.
+
+        Of the chunks of the body, None stands for a wait without an end. `hang_ups` counts how
+        often the connection was closed without an end of the answer, and `received` what was read.
+        """
         path, _, query = target.partition("?")
         sent: list[Any] = []
-        received = [{"type": "http.request", "body": body, "more_body": False}]
+        rest = list(chunks)
+        self.hang_ups = self.received = 0
 
         async def receive() -> Any:
-            return received.pop() if received else {"type": "http.disconnect"}
+            if not rest:
+                return {"type": "http.disconnect"}
+            body = rest.pop(0)
+            if body is None:
+                await asyncio.Event().wait()
+            self.received += 1
+            return {"type": "http.request", "body": body, "more_body": bool(rest)}
 
         async def send(message: Any) -> None:
             sent.append(message)
+
+        def hang_up() -> None:
+            self.hang_ups += 1
 
         scope: Any = {
             "type": "http",
@@ -148,12 +172,9 @@ class Direct(World):
                 for name, value in headers.items()
             ],
             "client": ("127.0.0.1", 1),
-            "state": {"hang_up": lambda: None},
+            "state": {"hang_up": hang_up},
         }
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)
         for _ in range(5):  # jobs get on between requests
             await asyncio.sleep(0)
-        start, *rest = sent
-        pairs = [(name.decode(), value.decode()) for name, value in start["headers"]]
-        raw = b"".join(message.get("body", b"") for message in rest)
-        return start["status"], [*pairs, ("date", formatdate(usegmt=True))], raw
+        return sent
