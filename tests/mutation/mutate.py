@@ -50,8 +50,10 @@ PARTS = {
     # The sync client is made of the async one, line by line, and all tests run against both.
     "client": Part(
         sources=("_async/*.py", "_auth/*.py", "_transports/*.py", "_[a-z]*.py"),
-        tests=("tests/client", "tests/signing", "tests/fuzz"),
+        tests=("tests/client", "tests/signing", "tests/fuzz", "tests/secrets"),
         without=(
+            # They start programs, in which nothing is mutated.
+            "--ignore=tests/secrets/test_programs.py",
             # Names, docstrings and the depth of calls are not those of the source under mutation,
             # which imports mutmut, too.
             "--ignore=tests/client/test_public.py",
