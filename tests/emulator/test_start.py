@@ -662,6 +662,24 @@ def test_replicas_have_the_data_of_the_first_node(make_dcs: MakeDcs, connect: Co
     wait_until(lambda: all(peer.command("EXISTS", "key") == b":1\r\n" for peer in peers))
 
 
+def test_reset_that_cannot_restart_a_server_is_an_error(
+    make_dcs: MakeDcs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dcs = make_dcs()
+    os.kill(dcs._valkeys[dcs.redis_urls[0]].pid, signal.SIGKILL)
+
+    def spawn(*_: object) -> Any:
+        raise ValkeyStartError("no more")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_valkey, "_spawn", spawn)
+        with pytest.raises(EmulatorError) as caught:
+            dcs.reset()
+        assert (caught.value.argument, caught.value.reason) == ("nodes", "no more")
+    dcs.reset()
+    assert ask(dcs).status_code == 200
+
+
 def test_other_types_have_no_replicas(make_dcs: MakeDcs, connect: Connect) -> None:
     dcs = make_dcs(nodes=2, instances=[Instance(name="split", cache_mode="ha_rw_split", nodes=2)])
     urls = [url for instance in dcs.instances for url in instance["redis_urls"]]

@@ -148,9 +148,6 @@ class Faults:
 
     def __init__(self, faults: Sequence[Fault] = (), seed: int = 0) -> None:
         self._seed = seed
-        self._count = 0
-        # Replaced as a whole, since requests are answered in another thread.
-        self._faults: tuple[tuple[Fault, random.Random], ...] = ()
         self.set(faults)
 
     @property
@@ -161,7 +158,8 @@ class Faults:
     def set(self, faults: Iterable[Fault]) -> None:
         """Replace all faults, and start again from the seed."""
         self._count = 0
-        self._faults = ()
+        # Replaced as a whole, since requests are answered in another thread.
+        self._faults: tuple[tuple[Fault, random.Random], ...] = ()
         for fault in faults:
             self.add(fault)
 
