@@ -29,6 +29,7 @@ from dcs_sessions._auth._keys import Keys, keys_of, time_of
 from dcs_sessions._auth._oidc import IdToken, IdTokenAuth, OidcAuth
 from dcs_sessions._auth._password import token_of
 from dcs_sessions._auth._server import ServerAuth
+from dcs_sessions._auth._token import Token
 from dcs_sessions._wire import Scope
 from support.flows import FAR, KEYS, SCOPE, TOKEN, authenticate, services
 
@@ -426,8 +427,8 @@ def test_answer_without_one_of_the_keys_is_refused(
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
         keys_of(keys_as(spelling, "credential", **{field: value}))
-    name = dict(zip(("access", "secret", "token"), SPELLINGS["server"], strict=False)).get(field)
-    problem = str(caught.value)
+    names = {"access": "access", "secret": "secret", "token": "securitytoken"}
+    name, problem = names.get(field), str(caught.value)
     if name is None:
         assert problem.startswith("the response has no keys (")
     elif isinstance(value, str) and value:
@@ -453,6 +454,10 @@ ANYTHING = st.recursive(
 )
 
 
+def token_in(body: bytes) -> Token:
+    return token_of({"x-subject-token": "a-token"}, body)
+
+
 @given(answer=ANYTHING)
 @example(answer=[CANARY])
 @example(answer={"token": {"expires_at": CANARY}})
@@ -460,7 +465,8 @@ ANYTHING = st.recursive(
 @example(answer={"token": {"expires_at": FAR, "project": [CANARY]}})
 def test_answer_of_any_other_shape_is_refused_and_not_quoted(answer: Any) -> None:
     body = json.dumps(answer).encode()
-    for read in (keys_of, lambda body: token_of({"x-subject-token": "t"}, body)):
+    reads: tuple[Callable[[bytes], Keys | Token], ...] = (keys_of, token_in)
+    for read in reads:
         for raw in (body, body[:-1], b"\xff"):
             with contextlib.suppress(ConfigurationError):
                 assert read(raw).expires > time.time()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # A test that takes longer by itself is not used: on a busy machine it could end at the time limit,
 # and would seem to have found something.
-LONGEST = 2.0
+LONGEST = 4.0
 # Seconds for the end of a child beyond those of its tests.
 GRACE = 60.0
 # Seconds for which a test that passes without a mutant is trusted to do so.
