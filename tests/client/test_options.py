@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import inspect
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import dcs_sessions
-from dcs_sessions import InvalidArgumentError
+from dcs_sessions import InvalidArgumentError, NodeSessions, PasswordAuth, QueryResult, Session
+from dcs_sessions._sync._raw import RawClient
 from support.both import Both
 from support.fake import FakeDcs
 from support.scripted import ScriptedServer, answer, silence
 
 REFUSED = answer(404, {"error_code": "DCS.3022", "error_msg": "no"})
+CHOSEN = QueryResult([NodeSessions("n1", None, "t1", [Session(addr="1.2.3.4:5")])])
 CALLS: list[tuple[str, tuple[Any, ...]]] = [
+    ("list_instances", ()),
+    ("get_instance", ("i",)),
+    ("list_configurations", ("i",)),
+    ("get_connection_limit", ("i",)),
     ("list_nodes", ("i",)),
     ("scan_sessions", ("i", "n1")),
     ("get_job", ("j",)),
@@ -24,9 +31,14 @@ CALLS: list[tuple[str, tuple[Any, ...]]] = [
     ("iter_sessions", ("i", "n1")),
     ("query_sessions", ("i",)),
     ("query_sessions", ("i", "n1")),
+    ("query_pages", ("i",)),
     ("refresh_sessions", ("i",)),
+    ("end_sessions", ("i", CHOSEN)),
     ("kill_sessions", ("i", "n1", ["1.2.3.4:5"])),
     ("kill_all_sessions", ("i", "n1")),
+    ("raw.list_instances", ()),
+    ("raw.get_instance", ("i",)),
+    ("raw.list_configurations", ("i",)),
     ("raw.list_nodes", ("i",)),
     ("raw.scan_sessions", ("i", "n1")),
     ("raw.get_job", ("j",)),
@@ -42,6 +54,19 @@ def call(client: Any, method: str, arguments: tuple[Any, ...], **options: Any) -
     result = getattr(where, method.removeprefix("raw."))(*arguments, **options)
     if inspect.isgenerator(result):
         list(result)
+    if method == "end_sessions" and result[0].error is not None:
+        raise result[0].error
+
+
+def test_every_method_with_a_timeout_is_tested() -> None:
+    kinds = {"": dcs_sessions.Client, "raw.": RawClient}
+    timed = {
+        f"{prefix}{name}"
+        for prefix, kind in kinds.items()
+        for name, method in inspect.getmembers(kind, callable)
+        if name[0] != "_" and (prefix or "timeout" in inspect.signature(method).parameters)
+    }
+    assert timed - {"with_options", "from_env"} == {method for method, _ in CALLS}
 
 
 @every_call
@@ -56,15 +81,34 @@ def test_headers_of_a_call_are_sent(both: Both, method: str, arguments: tuple[An
         assert set(seen) == {"yes"}
 
 
+# What a call may wait for: arguments of a client, and an identity service that never answers.
+WAITS: dict[str, Callable[[], dict[str, Any]]] = {
+    "the service": dict,
+    "the project": lambda: {"region": "cn-north-4"},
+    "a token": lambda: {"auth": PasswordAuth("domain", "user", "password")},
+    "a token and the project": lambda: {
+        "auth": PasswordAuth("domain", "user", "password"),
+        "region": "cn-north-4",
+    },
+}
+
+
 @every_call
+@pytest.mark.parametrize("waits", WAITS.values(), ids=WAITS.keys())
 def test_timeout_of_a_call_is_honoured(
-    both: Both, server: ScriptedServer, method: str, arguments: tuple[Any, ...]
+    both: Both,
+    server: ScriptedServer,
+    method: str,
+    arguments: tuple[Any, ...],
+    waits: Callable[[], dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server.steps = [silence]
-    client = both(endpoint=server.endpoint)
+    monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", server.endpoint)
+    client = both(endpoint=server.endpoint, **waits())
     started = time.monotonic()
     with pytest.raises((dcs_sessions.ApiTimeoutError, dcs_sessions.WaitTimeoutError)):
-        call(client, method, arguments, timeout=0.2)
+        call(client, method, arguments, timeout=0.05)
     assert time.monotonic() - started < 10, "the usual timeout is 60 seconds and more"
     with pytest.raises(InvalidArgumentError, match=r"^timeout "):
         call(client, method, arguments, timeout=-1)

@@ -114,35 +114,38 @@ class AsyncSender:
         Args:
             build: Function of `_operations` that builds the call.
             *arguments: Its arguments after the project ID.
-            timeout: Timeout of the call in seconds, retries included; default: that of the options.
+            timeout: Timeout of the call in seconds, with retries and the look-up of the project;
+                default: that of the options.
             headers: Headers in addition to those of the options.
             **more: Its keyword arguments.
         """
-        project_id = self.options.project_id
+        options = self.options
+        seconds = options.timeout if timeout is None else checked_seconds("timeout", timeout)
+        sent = {**options.headers, **checked_headers(headers)} if headers else options.headers
+        deadline = Deadline(seconds)
+        project_id = options.project_id
         if project_id is None:
             build("unknown", *arguments, **more)  # nothing is sent if an argument is invalid
-            project_id = await self._find_project()
-        return await self._call(build(project_id, *arguments, **more), timeout, headers)
+            project_id = await self._find_project(deadline)
+        return await self._call(build(project_id, *arguments, **more), deadline, sent)
 
-    async def _find_project(self) -> str:
+    async def _find_project(self, deadline: Deadline) -> str:
         """Return the project ID, looked up at the first time."""
         region = self.options.region
         if region is None:
             raise ConfigurationError("pass project_id=, or region= to look it up")
         found = self.projects.get(region)
         if found is None:
-            found = await self._project_of_credentials()
+            found = await self._project_of_credentials(deadline)
         if found is None:
             call = _operations.find_project(region)
-            found = (await self._call(call, None, None)).parsed
+            found = (await self._call(call, deadline, self.options.headers)).parsed
         self.projects[region] = found
         return found
 
-    async def _project_of_credentials(self) -> str | None:
+    async def _project_of_credentials(self, deadline: Deadline) -> str | None:
         """Return the project ID of the credentials."""
-        options = self.options
-        deadline = Deadline(options.timeout)
-        steps = options.auth.find_project(options.scope)
+        steps = self.options.auth.find_project(self.options.scope)
         while True:
             try:
                 step = next(steps)
@@ -152,12 +155,9 @@ class AsyncSender:
             await settle(step, self.transport.config, deadline)
 
     async def _call(
-        self, call: Call[T], timeout: float | None, headers: Mapping[str, str] | None
+        self, call: Call[T], deadline: Deadline, headers: Mapping[str, str]
     ) -> Response[T]:
         options = self.options
-        seconds = options.timeout if timeout is None else checked_seconds("timeout", timeout)
-        deadline = Deadline(seconds)
-        sent = {**options.headers, **checked_headers(headers)} if headers else options.headers
         attempt = 1
         requests = itertools.count()
         while True:
@@ -167,7 +167,7 @@ class AsyncSender:
             if 0 < wait < deadline.remaining():
                 await sleep(wait)
             try:
-                response = call.response(await self._exchange(call, deadline, sent, requests))
+                response = call.response(await self._exchange(call, deadline, headers, requests))
             except (ApiConnectionError, ServerError, ThrottledError) as error:
                 pause = seconds_until_retry(
                     options.retry, error, attempt, repeatable=call.repeatable
