@@ -10,7 +10,7 @@ import asyncio
 import collections
 import itertools
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -130,6 +130,8 @@ class Service:
         self.nodes = nodes
         self.trouble = trouble
         self.shows_jobs: bool = draw(st.integers(0, 3)) > 0
+        # In how many of ten moments another query has made a new list.
+        self.restless: int = draw(st.sampled_from((0, 1, 1, 2, 8)))
         self.most_rows: int = draw(st.sampled_from((1, 2, 3, 1000)))
         # By node: number of the current list, and its rows.
         self.lists = {node: (0, self.rows(node, 0)) for node in nodes}
@@ -192,8 +194,9 @@ class Service:
 
     def _decide(self, node: str, request: tuple[Any, ...]) -> Answer:
         number = next(self._serial)
-        # No two answers take as long, so that no two of them come at the same moment.
-        seconds = self.draw(st.sampled_from((0.01, 0.01, 0.01, 0.1, 0.7, 4.0))) + number * 1.7e-4
+        # No two answers take as long, nor come together by chance: an odd part for each.
+        odd = number**0.7 % 1 / 100
+        seconds = odd + self.draw(st.sampled_from((0.01, 0.01, 0.01, 0.1, 0.7, 4.0)))
         if self.draw(st.integers(0, 99)) < self.trouble:
             return self._trouble(seconds, f"problem {number} ", request[0])
         if request[0] == "nodes":
@@ -227,7 +230,7 @@ class Service:
 
     def _page(self, node: str, offset: int, limit: int) -> dict[str, Any]:
         number, rows = self.lists[node]
-        if self.draw(st.integers(0, 9)) < (2 if offset == 0 else 1):
+        if self.draw(st.integers(0, 9)) < self.restless + (offset == 0):
             number, rows = number + 1, self.rows(node, number + 1)
             self.lists[node] = number, rows
         count = len(rows)
@@ -474,15 +477,42 @@ class Model:
             "WaitTimeoutError", f"{what} did not end within {self.settings.timeout:g} s"
         )
 
-    async def pages(self, take: Callable[[Found], None]) -> None:
-        """Query nodes, and pass on each page when it arrives."""
+    async def pages(self, take: Callable[[Found], Awaitable[None]]) -> None:
+        """Query nodes, and pass on each page when it arrives, to a caller who takes his time.
+
+        A node goes on while the caller is busy with its page, but not further than to the next one.
+        """
         models = await self.begin()
+        waiting = collections.deque(model.stream(eager=len(models) == 1) for model in models)
+        running: dict[asyncio.Task[Found | None], AsyncGenerator[Found]] = {}
+        arrived: asyncio.Queue[asyncio.Task[Found | None]] = asyncio.Queue()
 
-        async def one(model: NodeModel) -> None:
-            async for found in model.stream():
-                take(found)
+        def start() -> None:
+            while waiting and len(running) < self.settings.concurrency:
+                stream = waiting.popleft()
+                task = asyncio.create_task(step(stream))
+                task.add_done_callback(arrived.put_nowait)
+                running[task] = stream
 
-        await together([one(model) for model in models])
+        try:
+            start()
+            while running:
+                task = await arrived.get()
+                stream = running.pop(task)
+                found = task.result()
+                if found is not None:
+                    waiting.append(stream)
+                start()
+                if found is not None:
+                    await take(found)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+
+async def step(stream: AsyncGenerator[Found]) -> Found | None:
+    return await anext(stream, None)
 
 
 async def together(works: list[Any]) -> list[Any]:
@@ -604,8 +634,10 @@ class NodeModel:
     async def page(self, offset: int) -> dict[str, Any]:
         return await self.call("list", offset, self.page_size, *self.chosen)
 
-    async def read(self, ahead: Callable[[], int]) -> AsyncGenerator[tuple[int, list[Row]]]:
-        """Read the pages, some of them ahead."""
+    async def read(
+        self, ahead: Callable[[], int], *, eager: bool = True
+    ) -> AsyncGenerator[tuple[int, list[Row]]]:
+        """Read the pages, some of them ahead; if eager, before they are wanted."""
         first = await self.page(0)
         self.time = first["time"]
         count = first["count"]
@@ -622,8 +654,10 @@ class NodeModel:
                 running[asyncio.ensure_future(self.page(offset))] = offset
 
         try:
-            start()
+            if eager:
+                start()
             yield 0, rows
+            start()
             while running:
                 done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 task = done.pop()
@@ -632,8 +666,10 @@ class NodeModel:
                 received += len(rows)
                 if not rows:
                     break
-                start()
+                if eager:
+                    start()
                 yield offset, rows
+                start()
         finally:
             for task in running:
                 task.cancel()
@@ -676,11 +712,11 @@ class NodeModel:
             self.time = (await self.call("list", 0, 1))["time"]
         return Found(self.node, self.time, [])
 
-    async def stream(self) -> AsyncGenerator[Found]:
+    async def stream(self, *, eager: bool) -> AsyncGenerator[Found]:
         """Query the node, and pass on its pages in order, and last the error, if any."""
         try:
             await self.refresh()
-            async with aclosing(self.read(lambda: 1)) as reading:
+            async with aclosing(self.read(lambda: 1, eager=eager)) as reading:
                 async for _, rows in reading:
                     yield self.found(rows)
         except ExpectedError as fault:

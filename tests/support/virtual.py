@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import selectors
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVarTuple
+
+Arguments = TypeVarTuple("Arguments")
 
 _REAL_MONOTONIC = time.monotonic
 
@@ -42,11 +46,22 @@ class _Selector(selectors.SelectSelector):
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """An event loop in virtual time."""
+    """An event loop in virtual time, in which timers of the same moment keep their order."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(_Selector(clock))
         self._virtual = clock
+        self._timers = 0
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Arguments], object],
+        *args: *Arguments,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        self._timers += 1
+        return super().call_at(when + self._timers * 1e-11, callback, *args, context=context)
 
     def time(self) -> float:
         return self._virtual.now
