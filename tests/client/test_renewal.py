@@ -334,6 +334,19 @@ def test_failure_is_logged_and_keeps_nothing_that_may_hold_a_secret(
         link = link.__cause__
 
 
+def test_child_of_a_fork_waits_for_nothing_of_its_parent() -> None:
+    sources = [Renewed(PROBLEM, lambda _: Credential(1, math.inf)) for _ in range(2)]
+    for source in sources:
+        next(source.get())  # a fetch, whose thread the child does not have
+        source._lock.acquire()
+    _renewal._after_fork()
+    for source in sources:
+        call = Call(source.get())
+        assert call.go_on() is None
+        call.started[0].run(Tools(no_send, None))
+        assert call.go_on() == Credential(1, math.inf)
+
+
 # What a fetch may call
 
 
