@@ -7,6 +7,7 @@ import datetime
 import json
 import math
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dcs_sessions import (
+    AkSkAuth,
     ApiError,
     Auth,
     BadRequestError,
@@ -24,7 +26,9 @@ from dcs_sessions import (
     PasswordAuth,
     Reply,
     Request,
+    _signing,
 )
+from dcs_sessions._auth import _keys
 from dcs_sessions._auth._keys import Keys, keys_of, time_of
 from dcs_sessions._auth._oidc import IdToken, IdTokenAuth, OidcAuth
 from dcs_sessions._auth._password import token_of
@@ -384,6 +388,42 @@ def test_empty_argument_of_a_password_is_named(place: int, value: Any) -> None:
     name = ("domain", "user", "password")[place]
     with pytest.raises(ConfigurationError, match=f"^{name} must be a non-empty string$"):
         PasswordAuth(*arguments)
+
+
+HEADERS = st.sets(
+    st.sampled_from(["Content-Type", "X-Project-Id", "User-Agent", "Accept", "X-Mine"])
+).map(lambda names: {name: f"of {name}" for name in names})
+
+
+@given(
+    method=st.sampled_from(["GET", "POST", "PUT", "DELETE"]),
+    target=st.sampled_from(["/", "/v2/p/jobs/j", "/v2/p?b=1&a=%2F", "/a%20b?c"]),
+    headers=HEADERS,
+    body=st.binary(max_size=9),
+    token=st.none() | st.just("an-st"),
+    seconds=st.integers(0, 32_000_000_000),
+)
+def test_signature_covers_the_headers_that_no_proxy_changes(
+    method: str, target: str, headers: dict[str, str], body: bytes, token: str | None, seconds: int
+) -> None:
+    request = Request(method, "https://dcs.example:8443", target, dict(headers), body)
+    still = types.SimpleNamespace(strftime=time.strftime, gmtime=lambda: time.gmtime(seconds))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_keys, "time", still)
+        assert list(AkSkAuth("an-ak", "an-sk", token).flow(request)) == [request]
+    when = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    added = {"Host": "dcs.example:8443", "X-Sdk-Date": f"{when:%Y%m%dT%H%M%SZ}"}
+    if token is not None:
+        added["X-Security-Token"] = token
+    covered = {
+        name: value for name, value in headers.items() if name in {"Content-Type", "X-Project-Id"}
+    }
+    authorization = _signing.sign(
+        *(method, target, [*covered.items(), *added.items()], body),
+        access_key="an-ak",
+        secret_key="an-sk",
+    )
+    assert request.headers == {**headers, **added, "Authorization": authorization}
 
 
 # Answers with keys and tokens

@@ -92,7 +92,6 @@ class TemporaryKeysAuth(Auth):
 def sign(request: Request, keys: Keys) -> None:
     """Add the date and the signature, over the headers that the vendor's SDK signs."""
     headers = request.headers
-    headers.pop("Authorization", None)
     headers["Host"] = request.host
     headers["X-Sdk-Date"] = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     if keys.security_token is not None:
