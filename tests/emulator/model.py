@@ -112,9 +112,18 @@ def hex32() -> Learned:
     return Learned(lambda value: bool(re.fullmatch("[0-9a-f]{32}", str(value))), "32 digits")
 
 
-def text_or_null() -> Fitting:
-    """Return what equals a valid `error_ext_msg`."""
-    return Fitting(lambda value: value is None or isinstance(value, str), "string or null")
+def _explanation(code: str) -> Fitting:
+    """Return what equals a valid `error_ext_msg`: null, or why, in words. Not documented."""
+    if code == "DCS.5053":
+        return Fitting(lambda value: re.fullmatch(r"\S+:\d+: .+", str(value)) is not None, "server")
+    sentence = re.compile(r"[A-Z](?=.*[a-z]).*[^ ]\.")
+    return Fitting(
+        lambda value: (
+            (value is None and code not in {"DCS.4001", "DCS.5000"})
+            or (isinstance(value, str) and sentence.fullmatch(value) is not None)
+        ),
+        "a sentence or null",
+    )
 
 
 @dataclass
@@ -259,7 +268,7 @@ class RefusedError(Exception):
         body = {"error_code": self.code, "error_msg": said}
         if self.code.startswith("APIGW"):
             return Answer(status, {**body, "request_id": hex32()})
-        return Answer(status, {**body, "error_ext_msg": text_or_null()})
+        return Answer(status, {**body, "error_ext_msg": _explanation(self.code)})
 
 
 class Service:

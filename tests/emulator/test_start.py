@@ -341,6 +341,15 @@ sys.exit(7)
     wait_until(lambda: not Path(f"/proc/{run.stdout.strip()}/exe").exists())
 
 
+def test_program_need_not_wait_for_a_thread_of_the_emulator(server: FakeValkey) -> None:
+    before = set(threading.enumerate())
+    with Emulator(redis=[server.url]) as dcs:
+        assert ask(dcs).status_code == 200
+        (thread,) = [one for one in threading.enumerate() if one.name == "dcs-emulator"]
+        assert thread not in before
+        assert thread.daemon
+
+
 def test_start_tells_each_node_of_its_instance(server: FakeValkey) -> None:
     with FakeValkey() as other:
         first = server.arrive(addr="10.0.0.1:1")
@@ -487,6 +496,17 @@ def test_ready_file_replaces_an_old_one_and_is_readable_text(tmp_path: Path) -> 
 
 
 @pytest.fixture
+def terminal() -> Iterator[None]:
+    """Let stdin be something that can be read, as in a terminal."""
+    kept, (reading, writing) = os.dup(0), os.pipe()
+    os.dup2(reading, 0)
+    yield
+    os.dup2(kept, 0)
+    for descriptor in (kept, reading, writing):
+        os.close(descriptor)
+
+
+@pytest.fixture
 def valkey(make_valkey: MakeValkey) -> EmbeddedValkey:
     return make_valkey()
 
@@ -533,7 +553,9 @@ def test_embedded_server_is_asked_for_as_many_sessions_as_a_service_has(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_embedded_server_has_a_session_and_no_folder_of_its_own(valkey: EmbeddedValkey) -> None:
+def test_embedded_server_has_a_session_and_no_folder_of_its_own(
+    terminal: None, valkey: EmbeddedValkey
+) -> None:
     proc = Path(f"/proc/{valkey.pid}")
     assert os.getsid(valkey.pid) == valkey.pid
     assert str((proc / "cwd").readlink()).endswith("(deleted)")
@@ -573,7 +595,7 @@ def test_embedded_server_takes_another_port_if_its_own_is_taken(
 ) -> None:
     spawn, ports = _valkey._spawn, []
     refusals = 4
-    refuse = "print('one line'); print('bind: Address already in use'); exit(1)"
+    refuse = "print('start'); print('one line'); print('bind: Address already in use'); exit(1)"
 
     def refused(port: int, log: Any) -> subprocess.Popen[bytes]:
         ports.append(port)

@@ -4,7 +4,7 @@
 the seconds of tests for each, and the files for what is measured and for the verdicts. Of the tests
 that call the mutated function, those run first that have found another mutant of it, then those
 that have found one of another function of its module, then those that are short and call few other
-functions.
+functions, with the parameters of a test in turns with other tests.
 """
 
 from __future__ import annotations
@@ -144,11 +144,7 @@ def _judge(items: list[pytest.Item], plan: dict[str, Any]) -> None:
         tests[row["test"]] = row
     _import({name for test in tests.values() for name in test["imports"]})
     calling: dict[str, list[pytest.Item]] = {}
-    for item in sorted(
-        (item for item in items if item.nodeid in tests),
-        # Squared, so that a property of one module comes before hundreds of whole calls.
-        key=lambda item: tests[item.nodeid]["seconds"] * len(tests[item.nodeid]["calls"]) ** 2,
-    ):
+    for item in _in_turns([item for item in items if item.nodeid in tests], tests):
         test = tests[item.nodeid]
         if not test["failed"] and test["seconds"] <= LONGEST:
             for called in test["calls"]:
@@ -177,6 +173,21 @@ def _judge(items: list[pytest.Item], plan: dict[str, Any]) -> None:
             }
             out.write(json.dumps(verdict) + "\n")
             out.flush()
+
+
+def _in_turns(items: list[pytest.Item], tests: Tests) -> list[pytest.Item]:
+    """Return the tests by what they cost; that of one with parameters grows with each of them."""
+
+    def cost(item: pytest.Item) -> float:
+        return float(tests[item.nodeid]["seconds"] * len(tests[item.nodeid]["calls"]))
+
+    turns: dict[str, int] = {}
+    costs: dict[str, float] = {}
+    for item in sorted(items, key=cost):
+        name = item.nodeid.partition("[")[0]
+        turns[name] = turns.get(name, 0) + 1
+        costs[item.nodeid] = cost(item) * turns[name]
+    return sorted(items, key=lambda item: costs[item.nodeid])
 
 
 def _find(mutant: str, items: list[pytest.Item], seconds: float) -> tuple[pytest.Item | None, bool]:
