@@ -282,6 +282,31 @@ def test_jobs_are_polled_as_in_the_model(part: int, data: st.DataObject, interva
 
 @PARTS
 @RUNS
+@given(data=st.data(), name=st.sampled_from((None, "shop", "SHOP", "")), exact=st.booleans())
+def test_instances_are_listed_as_in_the_model(
+    part: int, data: st.DataObject, name: str | None, *, exact: bool
+) -> None:
+    scene = Scene(data.draw)
+    scene.settings = replace(scene.settings, call_timeout=scene.settings.timeout)
+    model = scene.model()
+    run = scene.run(lambda: model.list_instances(name, exact=exact))
+    own = data.draw(st.booleans())
+    with scene.client(timeout=None if own else 1234.0) as client:
+        timeout = None if own else scene.settings.timeout
+        actual = scene.run(
+            lambda: client.list_instances(
+                name, exact=exact, timeout=timeout, headers={"X-Mine": "1"}
+            ),
+            client,
+        )
+    compare(run, actual)
+    if run.error is None:
+        assert [instance.instance_id for instance in actual.found] == run.found
+    assert all(headers["X-Mine"] == "1" for headers in scene.service.headers)
+
+
+@PARTS
+@RUNS
 @given(data=st.data(), most=st.sampled_from((1, 2, 3, 1000)))
 def test_sessions_are_ended_as_in_the_model(part: int, data: st.DataObject, most: int) -> None:
     scene = Scene(data.draw, EndingService, fresh=True)

@@ -135,6 +135,14 @@ class Service:
         self.most_rows: int = draw(st.sampled_from((1, 2, 3, 1000)))
         # By node: number of the current list, and its rows.
         self.lists = {node: (0, self.rows(node, 0)) for node in nodes}
+        # Several pages of instances, some of them listed twice, or the same page again and again.
+        names = st.sampled_from(("shop", "Shop-2", "web", "", None))
+        self.instances: list[Row] = [
+            {"instance_id": f"i{draw(st.integers(0, 40))}", "name": draw(names)}
+            for _ in range(draw(st.integers(0, 35)))
+        ]
+        self.knows_offsets: bool = draw(st.integers(0, 3)) > 0
+        self.most_instances: int = draw(st.sampled_from((9, 10, 12, 1000)))
         self.sent: list[Sent] = []
         self.most_at_a_time = 0
         self.headers: list[dict[str, str]] = []
@@ -214,6 +222,11 @@ class Service:
             return Answer(seconds, {"job_id": request[1], "status": status, "fail_reason": "full"})
         if request[0] == "kill":
             return Answer(seconds, {}, 204)
+        if request[0] == "instances":
+            first = request[2] if self.knows_offsets else 0
+            return Answer(
+                seconds, {"instances": self.instances[first : first + self.most_instances]}
+            )
         return Answer(seconds, self._page(node, *request[1:3]))
 
     def _trouble(self, seconds: float, says: str, kind: str) -> Answer:
@@ -269,11 +282,15 @@ def _failure(
 def read(request: Request) -> tuple[str, tuple[Any, ...]]:
     """Return the node of a request, and what it requests."""
     target = urlsplit(request.target)
-    query = dict(parse_qsl(target.query))
+    query = dict(parse_qsl(target.query, keep_blank_values=True))
     body = json.loads(request.body) if request.body else {}
     last = target.path.removeprefix("/v2/p/").split("/")
     if last[0] == "jobs":
         return read_node(last[1]), ("job", last[1])
+    if last == ["instances"]:
+        assert query["limit"] == "1000"
+        assert set(query) <= {"limit", "offset", "name"}
+        return "", ("instances", query.get("name"), int(query["offset"]))
     if last[2] == "logical-nodes":
         return "", ("nodes",)
     if last[-1] == "kill-all":
@@ -470,6 +487,25 @@ class Model:
             if fault.kind != "ApiTimeoutError" or self.left > CLOSE:
                 raise
             raise self.late(job) from None
+
+    async def list_instances(self, name: str | None, *, exact: bool) -> list[str]:
+        """Read pages, until one is shorter than any but the last, or has nothing new."""
+        found: dict[str, Row] = {}
+        while True:
+            if self.left < CLOSE:
+                says = f"ListInstances: no time left of {self.settings.timeout:g} s, "
+                raise ExpectedError("ApiTimeoutError", f"{says}{len(found)} instances read")
+            rows = await self.call("", "instances", name if exact else None, len(found))
+            known = len(found)
+            found |= {row["instance_id"]: row for row in rows["instances"]}
+            if len(rows["instances"]) < 10 or len(found) == known:
+                break
+
+        def fits(row: Row) -> bool:
+            own = row["name"] or ""
+            return own == name if exact else (name or "").lower() in own.lower()
+
+        return [one for one, row in found.items() if name is None or fits(row)]
 
     def late(self, job: str | None) -> ExpectedError:
         what = "another query of the node" if job is None else f"job {job}"
