@@ -16,6 +16,7 @@ from dcs_sessions._errors import (
 )
 from dcs_sessions._fields import is_missing, number_of, text_of
 from dcs_sessions._operations import checked_ids
+from dcs_sessions._options import is_fit
 from dcs_sessions._retry import seconds_until_retry
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def judge(
         return spared(
             "the list has too few fields to be sure that it is the same session", missed=True
         )
-    if fits is not None and not fits(now):
+    if fits is not None and not is_fit(fits, now):
         return spared("it no longer matches")
     return None
 

@@ -24,6 +24,7 @@ from dcs_sessions._errors import (
     error_from,
     without_frames,
 )
+from dcs_sessions._options import checked_flag
 from dcs_sessions._results import Response
 from dcs_sessions_api import models
 from dcs_sessions_api.types import UNSET
@@ -84,7 +85,7 @@ def scan_sessions(
     from dcs_sessions_api.api.sessions import scan_clients
 
     _check_id("node_id", node_id)
-    body = models.ScanRequest(node_id=node_id, clean_cache=_flag("clean_cache", clean_cache))
+    body = models.ScanRequest(node_id=node_id, clean_cache=checked_flag("clean_cache", clean_cache))
     kwargs = scan_clients._get_kwargs(*_instance(project_id, instance_id), body=body)
     return _call("ScanClients", project_id, kwargs, _read_scan_started)
 
@@ -106,7 +107,7 @@ def list_sessions(
     _check_id("node_id", node_id)
     _check_range("offset", offset, 0, 2**31 - 1)
     _check_range("limit", limit, 1, 1000)
-    if order not in {None, "asc", "desc"}:
+    if order is not None and _text("order", order) not in {"asc", "desc"}:
         raise InvalidArgumentError(f"order {order!r} must be 'asc' or 'desc'")
     kwargs = list_clients._get_kwargs(
         *_instance(project_id, instance_id),
@@ -141,7 +142,7 @@ def kill_all_sessions(
     """Build HangUpKillAllClients."""
     from dcs_sessions_api.api.sessions import hang_up_kill_all_clients
 
-    if (node_id is None) != _flag("all_nodes", all_nodes):
+    if (node_id is None) != checked_flag("all_nodes", all_nodes):
         raise InvalidArgumentError(
             "pass either node_id, or all_nodes=True to end the sessions of the whole instance"
         )
@@ -189,7 +190,7 @@ def list_instances(
         ("is_recycle", "include_failure", "include_delete"), UNSET
     )
     given |= {
-        name: _flag(name, value) if name == "is_recycle" else _text(name, value)
+        name: checked_flag(name, value) if name == "is_recycle" else _text(name, value)
         for name, value in filters.items()
         if value is not None
     }
@@ -291,12 +292,6 @@ def _text(name: str, value: object) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise InvalidArgumentError(f"{name} {value!r} cannot be encoded as UTF-8") from None
-    return value
-
-
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidArgumentError(f"{name} must be True or False, not {value!r}")
     return value
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar, cast
 
 import attrs
 
@@ -15,6 +16,9 @@ from dcs_sessions._wire import Scope
 
 if TYPE_CHECKING:
     from dcs_sessions._auth import Auth
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 # Default of an argument for which None has a meaning.
 NOT_GIVEN: Final[Any] = object()
@@ -166,6 +170,51 @@ def checked_seconds(name: str, value: float) -> float:
     if type(number) not in {int, float} or not 0 < value < math.inf:
         raise InvalidArgumentError(f"{name} {value!r} must be a number of seconds greater than 0")
     return float(value)
+
+
+def checked_flag(name: str, value: object) -> bool:
+    """Return True or False, if it is one of them."""
+    if not isinstance(value, bool):
+        raise InvalidArgumentError(f"{name} must be True or False, not {value!r}")
+    return value
+
+
+def checked_function(name: str, function: object) -> None:
+    """Raise an error for what is no function, or an async one."""
+    if not callable(function) or inspect.iscoroutinefunction(function):
+        raise InvalidArgumentError(f"{name} must be a function that is not async")
+
+
+def result_of(name: str, function: Callable[[T], R], argument: T) -> R:
+    """Call a function of the user, and return its result.
+
+    Raises:
+        InvalidArgumentError: The result is a coroutine or a generator: the function has not run.
+    """
+    result = function(argument)
+    found: object = result
+    if isinstance(found, Awaitable | Generator | AsyncGenerator):
+        if isinstance(found, Coroutine):
+            found.close()
+        raise InvalidArgumentError(
+            f"{name} must be a function that returns its result, not a {type(result).__name__}"
+        )
+    return result
+
+
+def is_fit(fits: Callable[[T], object], argument: T) -> bool:
+    """Return whether a condition of the user is true.
+
+    A coroutine, a generator or a method that is not called is never false: treated as a result, it
+    would choose every session.
+
+    Raises:
+        InvalidArgumentError: The result is one of these.
+    """
+    found = result_of("fits", fits, argument)
+    if callable(found):
+        raise InvalidArgumentError("fits must return True or False, not a function")
+    return bool(found)
 
 
 def checked_headers(headers: object) -> dict[str, str]:

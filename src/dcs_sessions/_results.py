@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import attrs
 import orjson
 
+from dcs_sessions._options import checked_function, is_fit
 from dcs_sessions_api.types import utc
 
 if TYPE_CHECKING:
@@ -146,11 +147,18 @@ class QueryResult:
         """Return a copy with matching sessions only.
 
         Args:
-            fits: Returns whether to keep a session.
+            fits: Returns whether to keep a session. It must not be async.
+
+        Raises:
+            InvalidArgumentError: `fits` is not such a function.
         """
+        checked_function("fits", fits)
         return QueryResult(
             [
-                attrs.evolve(node, sessions=[session for session in node.sessions if fits(session)])
+                attrs.evolve(
+                    node,
+                    sessions=[session for session in node.sessions if is_fit(fits, session)],
+                )
                 for node in self.nodes
             ]
         )

@@ -15,7 +15,7 @@ from dcs_sessions._async._query import NodeQuery
 from dcs_sessions._async._raw import AsyncRawClient
 from dcs_sessions._ending import Outcome, address_of
 from dcs_sessions._errors import REFUSALS, DcsSessionsError
-from dcs_sessions._options import Retry
+from dcs_sessions._options import Retry, result_of
 from dcs_sessions._transports._tasks import AsyncSideBySide, sleep
 
 if TYPE_CHECKING:
@@ -232,4 +232,4 @@ class AsyncEnding:
         for outcome in outcomes:
             self._outcomes[id(outcome.session)] = outcome
             if self._tell is not None:
-                self._tell(outcome)
+                result_of("on_outcome", self._tell, outcome)

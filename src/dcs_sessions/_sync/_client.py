@@ -31,6 +31,7 @@ from dcs_sessions._options import (
     Options,
     Retry,
     checked_concurrency,
+    checked_function,
     checked_headers,
     checked_seconds,
 )
@@ -477,7 +478,7 @@ class Client:
             WaitTimeoutError: The job did not end in time.
         """
         limits = self._limits(timeout, headers)
-        return _query.wait_for_job(self.raw, job_id, limits, interval)
+        return _query.wait_for_job(self.raw, job_id, limits, checked_seconds("interval", interval))
 
     # Sessions
 
@@ -758,7 +759,7 @@ class Client:
             instance_id: ID of the instance.
             chosen: The sessions to end: a result of `query_sessions`, reduced by `where`.
             fits: Returns whether a session still matches, called right before it is ended. None for
-                any that is the same.
+                any that is the same. It must not be async.
             on_outcome: Called when the outcome of a session changes; the last call has its result.
                 The result is `unknown` while a request to end it is running. The sync client calls
                 it from several threads, one at a time.
@@ -774,6 +775,10 @@ class Client:
             )
         checked_ids("instance_id", [instance_id])
         checked_headers(headers or {})
+        if fits is not None:
+            checked_function("fits", fits)
+        if on_outcome is not None:
+            checked_function("on_outcome", on_outcome)
         limits = self._limits(timeout, headers)
         ending = Ending(self._sender, instance_id, chosen, fits, on_outcome, limits)
         with span("end_sessions", instance_id):

@@ -14,7 +14,7 @@ import attrs
 from dcs_sessions import _ending
 from dcs_sessions._ending import Outcome, address_of
 from dcs_sessions._errors import REFUSALS, DcsSessionsError
-from dcs_sessions._options import Retry
+from dcs_sessions._options import Retry, result_of
 from dcs_sessions._sync._query import NodeQuery
 from dcs_sessions._sync._raw import RawClient
 from dcs_sessions._transports._threads import SideBySide, sleep
@@ -233,4 +233,4 @@ class Ending:
         for outcome in outcomes:
             self._outcomes[id(outcome.session)] = outcome
             if self._tell is not None:
-                self._tell(outcome)
+                result_of("on_outcome", self._tell, outcome)
