@@ -463,15 +463,17 @@ class Model:
         slots = asyncio.Semaphore(1 if len(models) == 1 else self.settings.concurrency)
 
         async def one(model: NodeModel) -> Found:
-            async with slots:
-                try:
-                    return await (model.collect() if reads else model.read_time())
-                except ExpectedError as fault:
-                    if fault.is_refusal:
-                        raise
-                    return Found(model.node, None, [], fault)
-                finally:
-                    self.unfinished -= 1
+            # The slot is not passed on if credentials are refused: nobody may be next then.
+            await slots.acquire()
+            try:
+                found = await (model.collect() if reads else model.read_time())
+            except ExpectedError as fault:
+                if fault.is_refusal:
+                    raise
+                found = Found(model.node, None, [], fault)
+            self.unfinished -= 1
+            slots.release()
+            return found
 
         found = await together([one(model) for model in models])
         faults = [each.fault for each in found if each.fault is not None and not each.rows]
