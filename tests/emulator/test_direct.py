@@ -7,7 +7,7 @@ import itertools
 import random
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote
@@ -458,26 +458,37 @@ def test_nodes_are_described_by_what_they_are_now(world: Direct) -> None:
 class Slept:
     """Stands for `asyncio.sleep` in the application."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seen: Callable[[], object]) -> None:
         self.seconds: list[float] = []
+        self.seen: list[object] = []
+        self._see = seen
         self._sleep = asyncio.sleep
         monkeypatch.setattr(asyncio, "sleep", self)
 
     async def __call__(self, seconds: float) -> None:
         if seconds:
             self.seconds.append(seconds)
+            self.seen.append(self._see())
         await self._sleep(0)
 
 
 def test_latency_is_that_of_the_operation_and_comes_first(
     world: Direct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def done() -> object:
+        """Return what can be seen of calls that were carried out."""
+        servers = [node.server for node in world.nodes]
+        return [len(server.commands) for server in servers], len(world.state.jobs._jobs)
+
     operations = calls(world)
-    slept = Slept(monkeypatch)
+    slept = Slept(monkeypatch, done)
     for call, other in itertools.product(operations, operations):
         world.dcs.faults = [Fault(latency=7, operation=call.operation), Fault(latency=0.5)]
         slept.seconds.clear()
+        slept.seen.clear()
+        before = done()
         world.check(other)
+        assert slept.seen[0] == before, "nothing is done before the wait"
         # More than one request is made to see how a job ends.
         expected = [7.5 if other.operation == call.operation else 0.5]
         assert slept.seconds[:1] == expected, (call.operation, other.operation)

@@ -226,7 +226,9 @@ def test_reset_does_not_touch_servers_of_ones_own(
     api = make_api(dcs)
     assert [session["name"] for session in api.sessions()] == ["somebody"]
     dcs.reset()
-    assert api.listed().json()["error_code"] == "DCS.5000"
+    listed = api.listed().json()
+    assert listed["error_code"] == "DCS.5000"
+    assert listed["error_ext_msg"].startswith("ScanClients has not stored a list")
     assert somebody.command("GET", "key") == b"value"
 
 
