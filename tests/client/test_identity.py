@@ -326,6 +326,9 @@ def test_every_source_that_was_tried_is_in_the_error(monkeypatch: pytest.MonkeyP
         ("http://169.254.1.1/x", "http://169.254.1.1/x"),
         ("http://[::1]:8/x", "http://[::1]:8/x"),
         ("http://[fe80::1]/x", "http://[fe80::1]/x"),
+        ("http://[::ffff:10.1.2.3]/x", "http://[::ffff:10.1.2.3]/x"),
+        ("http://[::ffff:8.8.8.8]/x", None),
+        ("http://[2001:4860::8888]/x", None),
         ("http://8.8.8.8/x", None),
         ("http://pod.example/x", None),
         ("http://localhost.example/x", None),
@@ -363,7 +366,7 @@ def test_pod_is_asked_only_where_nobody_can_read_its_token(
         (b"", "the content of the file in NAME must be a non-empty string"),
         (b" \n", "the content of the file in NAME must be a non-empty string"),
         (b"a\0b", "the content of the file in NAME has blanks, line breaks or other characters"),
-        (b"\xff", "cannot be read: UnicodeDecodeError"),
+        ("é".encode(), "cannot be read: UnicodeDecodeError"),
     ],
 )
 @pytest.mark.parametrize("kind", ["id token", "pod"])
@@ -509,6 +512,9 @@ ANYTHING = st.recursive(
 )
 
 
+ANSWERED = r"^the response has no (keys \(\w+\)|token)$|^\w+ must be a non-empty string$"
+
+
 def token_in(body: bytes) -> Token:
     return token_of({"x-subject-token": "a-token"}, body)
 
@@ -526,7 +532,7 @@ def test_answer_of_any_other_shape_is_refused_and_not_quoted(answer: Any) -> Non
             with contextlib.suppress(ConfigurationError):
                 assert read(raw).expires > time.time()
                 continue
-            with pytest.raises(ConfigurationError, match=r"the response has no |must be") as caught:
+            with pytest.raises(ConfigurationError, match=ANSWERED) as caught:
                 read(raw)
             assert CANARY not in str(caught.value)
             assert caught.value.__cause__ is None

@@ -88,12 +88,10 @@ def metadata_keys(tools: Tools) -> Keys:
     ttl = {"X-Metadata-Token-Ttl-Seconds": "21600"}
     session = tools.send(_metadata("PUT", "/meta-data/latest/api/token", ttl))
     headers: dict[str, str] = {}
-    if session.status == 200:
+    # Servers without the token service need no token.
+    if accepted(session, 200, 404, 405, 503).status == 200:
         headers["X-Metadata-Token"] = session.body.decode("ascii", "replace").strip()
         checked("the metadata token", headers["X-Metadata-Token"])
-    # The status of servers without the token service, which need no token.
-    elif session.status not in {404, 405, 503}:
-        accepted(session, 200)
     reply = tools.send(_metadata("GET", "/openstack/latest/securitykey", headers))
     return keys_of(accepted(reply, 200).body)
 
@@ -136,8 +134,7 @@ def _pod_address(uri: str) -> tuple[str, str]:
         host, port, parts = "", None, urllib.parse.urlsplit("")
     near = host == "localhost"
     try:
-        address = ipaddress.ip_address(host)
-        near = address.is_loopback or address.is_link_local or address.is_private
+        near = ipaddress.ip_address(host).is_private  # or loopback, or link-local
     except ValueError:
         pass
     fits = parts.scheme == "https" or (parts.scheme == "http" and near)
