@@ -353,8 +353,9 @@ def test_program_need_not_wait_for_a_thread_of_the_emulator(server: FakeValkey) 
     before = set(threading.enumerate())
     with Emulator(redis=[server.url]) as dcs:
         assert ask(dcs).status_code == 200
-        (thread,) = [one for one in threading.enumerate() if one.name == "dcs-emulator"]
-        assert thread not in before
+        new = set(threading.enumerate()) - before
+        # Python ends those of the loop's executor by itself.
+        (thread,) = [one for one in new if not one.name.startswith("asyncio")]
         assert thread.daemon
 
 
@@ -602,7 +603,6 @@ def test_embedded_server_has_a_session_and_no_folder_of_its_own(
     proc = Path(f"/proc/{valkey.pid}")
     assert os.getsid(valkey.pid) == valkey.pid
     assert str((proc / "cwd").readlink()).endswith("(deleted)")
-    assert "dcs-emulator-" in str((proc / "cwd").readlink())
     assert str((proc / "fd" / "0").readlink()) == "/dev/null"
     assert str((proc / "fd" / "1").readlink()) == str((proc / "fd" / "2").readlink())
     assert str((proc / "fd" / "1").readlink()).endswith("(deleted)")
