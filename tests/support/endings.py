@@ -9,7 +9,17 @@ from typing import Any
 from hypothesis import strategies as st
 
 from dcs_sessions import NodeSessions, Outcome, QueryResult, Session
-from support.queries import Draw, ExpectedError, Model, NodeModel, Row, Service, together
+from support.queries import (
+    Answer,
+    Draw,
+    ExpectedError,
+    Model,
+    NodeModel,
+    Row,
+    Service,
+    failure,
+    together,
+)
 
 NAME = "worker"
 # When the first of them has connected.
@@ -17,7 +27,12 @@ BORN = 900.0
 NOT_YET = "stopped before its turn"
 # What may have become of a session since it was chosen.
 CHANGES = ("same",) * 9 + ("gone", "renamed", "taken over", "twice", "busy")
-_TOO_LARGE = {"DCS.4062", "DCS.4063", "DCS.4800", "APIGW.0201"}
+# Status and code of a request with too many addresses, and of one that may be made later.
+TOO_LARGE = (
+    *((413, "APIGW.0201"), (413, ""), (400, "DCS.4062"), (400, "DCS.4063"), (400, "DCS.4800")),
+    (400, "APIGW.0201"),
+)
+WAITS = ((429, "APIGW.0308"), (400, "DCS.4957"))
 
 
 def fits(session: Session) -> bool:
@@ -30,7 +45,18 @@ class EndingService(Service):
 
     def __init__(self, draw: Draw, *arguments: Any) -> None:
         self.places: int = draw(st.integers(0, 6))
+        self.most_addresses: int = draw(st.sampled_from((1, 2, 3, 1000, 1000, 1000)))
         super().__init__(draw, *arguments)
+
+    def kill(self, seconds: float, says: str, addresses: tuple[str, ...]) -> Answer:
+        if len(addresses) > self.most_addresses:
+            status, code = self.draw(st.sampled_from(TOO_LARGE))
+            return failure(seconds, status, code, says)
+        # Such as a client that is asked to wait, again and again.
+        if self.draw(st.integers(0, 9)) < self.draw(st.sampled_from((0, 0, 3))):
+            status, code = self.draw(st.sampled_from(WAITS))
+            return failure(seconds, status, code, says)
+        return super().kill(seconds, says, addresses)
 
     def rows(self, node: str, number: int) -> list[Row]:
         rows: list[Row] = []
@@ -59,39 +85,50 @@ def aged(row: Row, now: float) -> Row:
     return {**{name: row[name] for name in row if name != "born"}, "age": int(now - row["born"])}
 
 
-@dataclass(eq=False)
-class Choice:
-    """A session that was chosen, and what the model expects of it."""
+@dataclass(frozen=True)
+class Report:
+    """The report of a session."""
 
-    node: str
-    place: int
-    session: Session
-    result: str = "stopped"
-    reason: str = NOT_YET
-    missed: bool = True
+    result: str
+    reason: str
+    missed: bool
     error: ExpectedError | None = None
-    told: list[str] = field(default_factory=list)
 
-    def settle(
-        self, result: str, reason: str, *, missed: bool, error: ExpectedError | None = None
-    ) -> None:
-        self.result, self.reason, self.missed, self.error = result, reason, missed, error
-        self.told.append(result)
-
-    def check(self, outcome: Outcome, told: list[Outcome]) -> None:
-        """Check what the client reports."""
-        assert outcome.session is self.session
-        assert outcome.node_id == self.node
+    def check(self, node: str, outcome: Outcome) -> None:
+        assert outcome.node_id == node
         assert (outcome.result, outcome.missed) == (self.result, self.missed)
         if self.error is None:
             assert (outcome.reason, outcome.error) == (self.reason, None)
         else:
             assert self.error.fits(outcome.error), (self.error, outcome.error)
             assert outcome.reason == f"{self.reason}{outcome.error}"
+
+
+@dataclass(eq=False)
+class Choice:
+    """A session that was chosen, and what the model expects to be reported of it."""
+
+    node: str
+    place: int
+    session: Session
+    told: list[Report] = field(default_factory=list)
+
+    def settle(
+        self, result: str, reason: str, *, missed: bool, error: ExpectedError | None = None
+    ) -> None:
+        self.told.append(Report(result, reason, missed, error))
+
+    def check(self, outcome: Outcome, told: list[Outcome]) -> None:
+        """Check what the client reports, in the meantime and in the end."""
+        assert outcome.session is self.session
         own = [each for each in told if each.session is self.session]
-        assert [each.result for each in own] == self.told
+        assert len(own) == len(self.told)
+        for each, report in zip(own, self.told, strict=True):
+            report.check(self.node, each)
         if own:
             assert own[-1] is outcome
+        else:
+            Report("stopped", NOT_YET, missed=True).check(self.node, outcome)
 
 
 def choose(service: EndingService, nodes: list[str], at: float) -> tuple[QueryResult, list[Choice]]:
@@ -163,9 +200,7 @@ class EndingModel(Model):
                 await self.call(node, "kill", *addresses, repeatable=False, attempts=1)
             except ExpectedError as error:
                 pause: float | None = 0.0
-                is_too_large = error.status == 413 or (
-                    error.status == 400 and error.code in _TOO_LARGE
-                )
+                is_too_large = error.status == 413 or (error.status, error.code) in TOO_LARGE
                 if is_too_large and len(batch) > 1:
                     most = len(batch) // 2
                 else:

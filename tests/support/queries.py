@@ -129,6 +129,8 @@ class Service:
         self.clock = clock
         self.nodes = nodes
         self.trouble = trouble
+        # Number of requests after which the credentials are refused.
+        self.allowed: int = draw(st.sampled_from((10**9,) * 9 + (0, 1, 5, 12)))
         self.shows_jobs: bool = draw(st.integers(0, 3)) > 0
         # In how many of ten moments another query has made a new list.
         self.restless: int = draw(st.sampled_from((0, 1, 1, 2, 8)))
@@ -205,6 +207,9 @@ class Service:
         # No two answers take as long, nor come together by chance: an odd part for each.
         odd = number**0.7 % 1 / 100
         seconds = odd + self.draw(st.sampled_from((0.01, 0.01, 0.01, 0.1, 0.7, 4.0)))
+        if number > self.allowed:
+            status = self.draw(st.sampled_from((401, 403)))
+            return failure(seconds, status, "DCS.2007", f"problem {number} ")
         if self.draw(st.integers(0, 99)) < self.trouble:
             return self._trouble(seconds, f"problem {number} ", request[0])
         if request[0] == "nodes":
@@ -215,19 +220,23 @@ class Service:
         if request[0] == "job":
             if not self.shows_jobs:
                 status = self.draw(st.sampled_from((404, 404, 400)))
-                return _failure(seconds, status, "DCS.4001", f"problem {number} ")
+                return failure(seconds, status, "DCS.4001", f"problem {number} ")
             status = self.draw(st.sampled_from(("INIT", "RUNNING", "SUCCESS", "SUCCESS", "ODD")))
             if not self.draw(st.integers(0, 30)):
                 status = "FAIL"
             return Answer(seconds, {"job_id": request[1], "status": status, "fail_reason": "full"})
         if request[0] == "kill":
-            return Answer(seconds, {}, 204)
+            return self.kill(seconds, f"problem {number} ", request[1:])
         if request[0] == "instances":
             first = request[2] if self.knows_offsets else 0
             return Answer(
                 seconds, {"instances": self.instances[first : first + self.most_instances]}
             )
         return Answer(seconds, self._page(node, *request[1:3]))
+
+    def kill(self, seconds: float, says: str, addresses: tuple[str, ...]) -> Answer:
+        """End sessions."""
+        return Answer(seconds, {}, 204)
 
     def _trouble(self, seconds: float, says: str, kind: str) -> Answer:
         what = self.draw(st.sampled_from(_KILL_TROUBLES if kind.startswith("kill") else _TROUBLES))
@@ -239,7 +248,7 @@ class Service:
         if status in {401, 403} and self.draw(st.integers(0, 3)):
             status, code = 503, "DCS.5000"
         after = self.draw(st.sampled_from((None, None, 0.3, 2.5))) if status in {429, 503} else None
-        return _failure(seconds, status, code, says, after)
+        return failure(seconds, status, code, says, after)
 
     def _page(self, node: str, offset: int, limit: int) -> dict[str, Any]:
         number, rows = self.lists[node]
@@ -273,7 +282,7 @@ _KILL_TROUBLES: tuple[Any, ...] = (
 )
 
 
-def _failure(
+def failure(
     seconds: float, status: int, code: str, says: str, retry_after: float | None = None
 ) -> Answer:
     return Answer(seconds, {"error_code": code, "error_msg": says}, status, retry_after)
