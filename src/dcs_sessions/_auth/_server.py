@@ -7,6 +7,7 @@ where they are silent, the vendor's SDK.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import urllib.parse
@@ -133,10 +134,8 @@ def _pod_address(uri: str) -> tuple[str, str]:
     except ValueError:
         host, port, parts = "", None, urllib.parse.urlsplit("")
     near = host == "localhost"
-    try:
+    with contextlib.suppress(ValueError):
         near = ipaddress.ip_address(host).is_private  # or loopback, or link-local
-    except ValueError:
-        pass
     fits = parts.scheme == "https" or (parts.scheme == "http" and near)
     if not host or not fits or "@" in parts.netloc or not uri.isascii() or not uri.isprintable():
         raise ConfigurationError(
