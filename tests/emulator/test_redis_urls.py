@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import random
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 from valkey.asyncio.connection import AbstractConnection, Connection, SSLConnection
 
 from dcs_sessions.emulator import Emulator, EmulatorError, Instance
@@ -17,90 +16,114 @@ from dcs_sessions.emulator._nodes import Node, masked
 from support.fake_valkey import FakeValkey
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from emulator.conftest import MakeApi, MakeDcs
 
-# Every part of a URL, with whether it is valid. `canary` is in each secret.
-SCHEMES = st.sampled_from(
-    [
-        *((scheme, True) for scheme in ("redis", "rediss", "valkey", "valkeys", "REDIS")),
-        *((scheme, False) for scheme in ("http", "unix", "redis+socket", "redisss", "")),
-    ]
-)
-LOGINS = st.sampled_from(
-    [
-        *((login, True) for login in ("", "ops@", ":canary@", "ops:canary@", "ops:canary@1@", "@")),
-        *((login, True) for login in (f":{quote('#/?@:canary', safe='')}@", "ops:canary:1@")),
-        *((login, False) for login in ("canary#@", ":12#canary@", ":12/canary@", "canary/@")),
-        *((login, False) for login in (":12?canary@", "canary?x=1@", ":canary\n@", ":[canary@")),
-        (":\udc80canary@", False),
-    ]
-)
-HOSTS = st.sampled_from(
-    [
-        *((host, True) for host in ("127.0.0.1", "redis-1.example", "[::1]", "[fe80::1%eth0]")),
-        *((host, False) for host in ("[::1", "::1", "a b", "a\nb", "a\0b", "[x]y", "[]")),
-    ]
-)
-PORTS = st.sampled_from(
-    [
-        *((port, True) for port in ("", ":1", ":6379", ":65535", ":06380")),
-        *((port, False) for port in (":0", ":65536", ":", ":x", ":-1", ":1.5", ":100000", ":1 ")),
-    ]
-)
-PATHS = st.sampled_from(
-    [
-        *((path, True) for path in ("", "/", "/0", "/15")),
-        *((path, False) for path in ("/x", "/0/1", "//", "/-1", "/0#x", "#", "/@127.0.0.2")),
-    ]
-)
 PLAIN = ("db", "username", "password", "client_name", "socket_timeout", "socket_connect_timeout")
 TLS = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
-OPTIONS = st.sampled_from(
-    [
-        ("", ()),
-        ("?", ()),
-        ("?password=canary", ("password",)),
-        ("?client_name=me&db=3", ("client_name", "db")),
-        ("?ssl_cert_reqs=none&ssl_check_hostname=no", ("ssl_cert_reqs", "ssl_check_hostname")),
-        *((f"?{name}=1", (name,)) for name in (*PLAIN, *TLS)),
-        *((f"?{name}=127.0.0.2", None) for name in ("host", "port", "path", "protocol", "DB")),
-        *(
-            (options, None)
-            for options in ("?canary", "?canary&db=1", "?db=x", "?password=canary@1")
+# Every part of a URL: what is valid, and what is not. `canary` is in each secret.
+PARTS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+    "scheme": (
+        ("redis", "rediss", "valkey", "valkeys", "REDIS", "Rediss"),
+        ("http", "unix", "redis+socket", "redisss", ""),
+    ),
+    "login": (
+        (
+            *("", "ops@", ":canary@", "ops:canary@", "ops:canary@1@", "@", "ops:canary:1@"),
+            f":{quote('#/?@:canary', safe='')}@",
         ),
-        *((options, None) for options in ("?ssl_cert_reqs=maybe", "?db=1;x=2", "?password=a b")),
-    ]
-)
-Part = tuple[str, bool]
+        (
+            *("canary#@", ":12#canary@", ":12/canary@", "canary/@", ":12?canary@", "canary?x=1@"),
+            *(":canary\n@", ":[canary@", ":\udc80canary@"),
+        ),
+    ),
+    "host": (
+        ("127.0.0.1", "redis-1.example", "[::1]", "[fe80::1%eth0]", ""),
+        ("[::1", "::1", "a b", "a\nb", "a\0b", "[x]y", "[]"),
+    ),
+    "port": (
+        ("", ":1", ":6379", ":65535", ":06380"),
+        (":0", ":65536", ":", ":x", ":-1", ":1.5", ":100000", ":1 "),
+    ),
+    "path": (
+        ("", "/", "/0", "/15"),
+        ("/x", "/0/1", "//", "/-1", "/0#x", "#", "/@127.0.0.2"),
+    ),
+    "options": (
+        (
+            *("", "?", "?client_name=me&db=3", "?password=canary"),
+            *(f"?{name}=1" for name in PLAIN),
+        ),
+        (
+            *(f"?{name}=127.0.0.2" for name in ("host", "port", "path", "protocol", "DB", "x")),
+            *(
+                "?canary",
+                "?canary&db=1",
+                "?db=x",
+                "?password=canary@1",
+                "?db=1;x=2",
+                "?password=a b",
+            ),
+            *("?db=1#x", "?socket_timeout=soon", "?ssl_cert_reqs=maybe", "?db=1&ssl_x=1", "?=1"),
+        ),
+    ),
+    "tls": (
+        ("?ssl_cert_reqs=none&ssl_check_hostname=no&db=1", *(f"?{name}=1" for name in TLS)),
+        ("?ssl_cert_reqs=maybe", "?ssl_min_version=1", "?ssl_context=1", "?ssl=1"),
+    ),
+}
 
 
-@given(SCHEMES, LOGINS, HOSTS, PORTS, PATHS, OPTIONS)
-@example(("redis", True), ("", True), ("127.0.0.1", True), (":0", False), ("", True), ("", ()))
-def test_url_names_the_server_or_is_refused(
-    scheme: Part,
-    login: Part,
-    host: Part,
-    port: Part,
-    path: Part,
-    options: tuple[str, tuple[str, ...] | None],
-) -> None:
-    url = f"{scheme[0]}://{login[0]}{host[0]}{port[0]}{path[0]}{options[0]}"
-    has_tls = scheme[0] in {"rediss", "valkeys"}
-    is_valid = (
-        all(part[1] for part in (scheme, login, host, port, path))
-        and options[1] is not None
-        and (has_tls or not any(name.startswith("ssl_") for name in options[1]))
-    )
-    assert "canary" not in masked(url)
-    if not is_valid:
+def urls(part: str, values: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Return URLs with each value of a part, and some valid values of the others."""
+    dice = random.Random(part)
+    for value in values:
+        for _ in range(8):
+            chosen = {name: dice.choice(valid) for name, (valid, _) in PARTS.items()}
+            has_tls = chosen["scheme"].lower() in {"rediss", "valkeys"}
+            if part == "tls" and not has_tls:
+                chosen["scheme"] = "rediss"
+            if part != "options" and (part == "tls" or (has_tls and dice.random() < 0.5)):
+                chosen["options"] = value if part == "tls" else chosen["tls"]
+            del chosen["tls"]
+            yield {**chosen, **({} if part == "tls" else {part: value})}
+
+
+def joined(scheme: str, login: str, host: str, port: str, path: str, options: str) -> str:
+    return f"{scheme}://{login}{host}{port}{path}{options}"
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_url_names_the_server(part: str) -> None:
+    for parts in urls(part, PARTS[part][0]):
+        if part == "scheme" and "ssl_" in parts["options"]:
+            parts["options"] = ""
+        url = joined(**parts)
+        node = Node("n", url)
+        assert node.host == (parts["host"].strip("[]") or "localhost"), url
+        assert node.port == int(parts["port"][1:] or 6379), url
+        shown = {**parts, "login": "***@" if parts["login"] else "", "options": ""}
+        assert masked(url) == joined(**shown)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_url_that_is_invalid_is_refused_without_a_secret(part: str) -> None:
+    for parts in urls(part, PARTS[part][1]):
+        url = joined(**parts)
         with pytest.raises(ValueError, match=r"^must be a URL such as redis://user:pass") as caught:
             Node("n", url)
         assert "canary" not in str(caught.value)
-        return
-    node = Node("n", url)
-    assert node.host == host[0].strip("[]")
-    assert node.port == int(port[0][1:] or 6379)
-    assert masked(url) == (f"{scheme[0]}://{'***@' if login[0] else ''}{host[0]}{port[0]}{path[0]}")
+        assert "canary" not in masked(url)
+
+
+@pytest.mark.parametrize("name", [*TLS, "ssl_cert_reqs", "ssl_check_hostname"])
+def test_options_of_tls_are_for_tls(name: str) -> None:
+    value = "none" if name == "ssl_cert_reqs" else "no"
+    for scheme, other in (("redis", "rediss"), ("valkey", "valkeys")):
+        Node("n", f"{other}://h:1?{name}={value}")
+        with pytest.raises(ValueError, match=r"^must be a URL"):
+            Node("n", f"{scheme}://h:1?{name}={value}")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +226,7 @@ def test_server_that_answers_something_else_fails_alone(
 ) -> None:
     with FakeValkey() as server, FakeValkey() as other:
         api = make_api(make_dcs(redis=[server.url, other.url]))
-        victim = server.arrive(addr="10.0.0.1:1")
+        victim, where = server.arrive(addr="10.0.0.1:1"), f"{server.host}:{server.port}: "
         for reply in REPLIES:
             server.replies[command] = reply
             answers = [
@@ -211,10 +234,12 @@ def test_server_that_answers_something_else_fails_alone(
                 *(api.kill_all(kill_all_nodes=True), api.http.get(f"{api.instance}/configs")),
             ]
             for answer in answers:
-                assert answer.status_code < 300 or answer.json()["error_code"] == "DCS.5053", reply
-                if answer.status_code == 200 and "job_id" in answer.json():
+                if answer.status_code >= 300:
+                    assert answer.json()["error_code"] == "DCS.5053", reply
+                    assert answer.json()["error_ext_msg"].startswith(where)
+                elif "job_id" in answer.text:
                     reason = api.done(answer)["fail_reason"]
-                    assert reason is None or reason.startswith(f"{server.host}:{server.port}: ")
+                    assert reason is None or reason.startswith(where)
             assert [node["status"] for node in api.nodes().json()["nodes"]][1] == "Active"
             assert api.sessions(1) == []
 

@@ -608,6 +608,20 @@ def test_embedded_server_has_a_session_and_no_folder_of_its_own(
     assert str((proc / "fd" / "1").readlink()).endswith("(deleted)")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other platforms have no such feature")
+def test_embedded_server_ends_with_the_thread_that_starts_it() -> None:
+    started: list[EmbeddedValkey] = []
+    thread = threading.Thread(target=lambda: started.append(EmbeddedValkey()))
+    thread.start()
+    thread.join()
+    (server,) = started
+    try:
+        wait_until(lambda: server._process.poll() is not None)
+        assert server._process.returncode == -signal.SIGKILL
+    finally:
+        server.kill()
+
+
 def test_embedded_server_restarts_empty_at_the_same_address(
     valkey: EmbeddedValkey, connect: Connect
 ) -> None:
