@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 import dcs_sessions
 from dcs_sessions import Outcome, Retry, Session
+from dcs_sessions._wire import Reply, Request
+from dcs_sessions.testing import INSTANCE_ID, Stub
 from support.both import AnyClient, Both
 from support.fake import FakeDcs
 from support.scripted import Received, Step, answer, reset
@@ -252,3 +259,49 @@ def test_batch_of_one_that_is_too_large_is_refused(client: AnyClient, fake: Fake
     fake.first = kills(answer(413))
     assert results(client.end_sessions("i", chosen)) == ["refused", "stopped", "stopped"]
     assert [len(peers) for _, peers in fake.killed] == [3, 1]
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 40), st.lists(st.sampled_from([0.0, 0.001, 0.02, 0.3, 1.5]), min_size=1))
+@example(40, [0.3])
+def test_slow_functions_of_the_caller_do_not_make_a_request_late(
+    both: Both, count: int, delays: list[float]
+) -> None:
+    stub = Stub({"n": [{"addr": f"10.0.0.1:{port}"} for port in range(1, count + 1)]})
+    clock, turn = [1000.0], itertools.cycle(delays)
+    listed = [0.0]
+    ended: list[str] = []
+    told: list[Outcome] = []
+
+    def now() -> float:
+        return clock[0]
+
+    def slow(_: object) -> bool:
+        clock[0] += next(turn)
+        return True
+
+    def tell(outcome: Outcome) -> None:
+        slow(outcome)
+        told.append(outcome)
+
+    def answer_it(request: Request) -> Reply:
+        if request.target.endswith("/kill"):
+            addresses = json.loads(request.body)["client_addrs"]
+            assert clock[0] - listed[0] <= 1 or len(addresses) == 1
+            ended.extend(addresses)
+        elif request.method == "GET":
+            listed[0] = clock[0]
+        return Stub.answer(stub, request)
+
+    with mock.patch.object(stub, "answer", answer_it):
+        client = both.adopt(stub.client() if both.kind == "sync" else stub.async_client())
+        with mock.patch("time.monotonic", now):
+            chosen = client.query_sessions(INSTANCE_ID)
+            outcomes = client.end_sessions(
+                INSTANCE_ID, chosen, slow, on_outcome=tell, timeout=100_000
+            )
+    assert results(outcomes) == ["ended"] * count
+    assert sorted(ended) == sorted(outcome.address for outcome in outcomes)
+    assert {id(each.session): each for each in told} == {
+        id(each.session): each for each in outcomes
+    }

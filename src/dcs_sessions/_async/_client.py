@@ -763,7 +763,8 @@ class AsyncClient:
                 any that is the same. It must not be async.
             on_outcome: Called when the outcome of a session changes; the last call has its result.
                 The result is `unknown` while a request to end it is running. The sync client calls
-                it from several threads, one at a time.
+                it from several threads, one at a time. It must not be async, and should be quick: a
+                request waits for it, and a slow one makes smaller and more requests.
             timeout: Timeout of the whole operation in seconds.
             headers: Additional headers.
 

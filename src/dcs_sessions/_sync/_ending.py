@@ -7,6 +7,7 @@ Edited in `_async/_ending.py`; `_sync/_ending.py` is made from it by `make gener
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 # Initial number of addresses of one request. No source names the maximum.
 _BATCH: Final = 1000
+# A list is too old to end several sessions when its sessions have been compared for longer.
+_SECONDS_UNTIL_STALE: Final = 1.0
 _NOT_YET: Final = "stopped before its turn"
 
 
@@ -131,10 +134,17 @@ class Ending:
                 reason = f"its node could not be queried: {error}"
                 self._settle(waiting, "stopped", reason, error)
                 return
-            waiting = self._spare(waiting, look)
-            batch = waiting[:most]
+            batch, waiting = self._spare(waiting, look, most)
             if not batch or not self._is_begun(batch):
                 return
+            took = time.monotonic() - look.read_at
+            if took > _SECONDS_UNTIL_STALE and len(batch) > 1:
+                # The functions of the caller are slow, and addresses may have been taken over
+                # meanwhile.
+                most = max(1, int(len(batch) * _SECONDS_UNTIL_STALE / 2 / took))
+                self._settle(batch, "stopped", _NOT_YET)
+                waiting = [*batch, *waiting]
+                continue
             try:
                 self._send(node_id, batch)
             except DcsSessionsError as error:
@@ -148,10 +158,10 @@ class Ending:
                     self._give_up(batch, error)
                     return
                 self._settle(batch, "stopped", _NOT_YET)
+                waiting = [*batch, *waiting]
                 sleep(pause)
             else:
                 self._settle(batch, "ended")
-                waiting = waiting[most:]
                 failures = 0
 
     def _look(self, node_id: str) -> NodeSessions:
@@ -164,18 +174,25 @@ class Ending:
     def _query(self, node_id: str) -> NodeQuery:
         return NodeQuery(self._raw, self._instance_id, node_id, self._limits, joins=False)
 
-    def _spare(self, choices: Iterable[_Choice], look: NodeSessions) -> list[_Choice]:
-        """Return the sessions that may be ended, and report the others."""
+    def _spare(
+        self, choices: list[_Choice], look: NodeSessions, most: int
+    ) -> tuple[list[_Choice], list[_Choice]]:
+        """Return up to `most` sessions that may be ended, and those not looked at.
+
+        The others are reported.
+        """
         found = _ending.by_address(look.sessions)
-        rest: list[_Choice] = []
-        for chosen, session in choices:
+        batch: list[_Choice] = []
+        for number, (chosen, session) in enumerate(choices):
+            if len(batch) == most:
+                return batch, choices[number:]
             same_address = found.get(address_of(session), ())
             outcome = _ending.judge(chosen, session, look, same_address, self._fits)
             if outcome is None:
-                rest.append((chosen, session))
+                batch.append((chosen, session))
             else:
                 self._set([outcome])
-        return rest
+        return batch, []
 
     def _is_begun(self, batch: Iterable[_Choice]) -> bool:
         """Note that a request is sent; return False if sending has been stopped."""
