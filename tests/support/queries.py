@@ -129,6 +129,8 @@ class Service:
         self.clock = clock
         self.nodes = nodes
         self.trouble = trouble
+        # How many of ten scans find a query of another caller.
+        self.busy: int = draw(st.sampled_from((0, 0, 0, 4)))
         # Number of requests after which the credentials are refused.
         self.allowed: int = draw(st.sampled_from((10**9,) * 9 + (0, 1, 5, 12)))
         self.shows_jobs: bool = draw(st.integers(0, 3)) > 0
@@ -195,7 +197,7 @@ class Service:
 
     def rows(self, node: str, number: int) -> list[Row]:
         """Return the sessions of a new list."""
-        count = self.draw(st.integers(0, 7))
+        count = self.draw(st.integers(3 if self.restless > 2 else 0, 7))
         return [{"id": f"{node}-{number}-{row}"} for row in range(count)]
 
     def shown(self, row: Row) -> Row:
@@ -215,6 +217,8 @@ class Service:
         if request[0] == "nodes":
             nodes = [{"node_id": one, "node_role": role} for one, role in self.nodes.items()]
             return Answer(seconds, {"instance_id": "i", "total": len(nodes), "nodes": nodes})
+        if request[0] == "scan" and self.draw(st.integers(0, 9)) < self.busy:
+            return failure(seconds, 400, "DCS.4957", f"problem {number} ")
         if request[0] in {"scan", "kill-all"}:
             return Answer(seconds, {"job_id": f"{node}-{number}"})
         if request[0] == "job":
@@ -257,13 +261,13 @@ class Service:
             self.lists[node] = number, rows
         count = len(rows)
         few = max(0, min(self.most_rows, limit, count - offset))
-        odd = self.draw(st.integers(0, 60))
+        odd = self.draw(st.integers(0, 40))
         if odd == 0:
             few = 0
         elif odd == 1:
             few += 1
         elif odd == 2:
-            count = self.draw(st.sampled_from((count + 1, 10**7 + 1, -1)))
+            count = self.draw(st.sampled_from((count + 1, count + 1, 10**7, 10**7 + 1, -1)))
         page = [self.shown(row) for row in rows[offset : offset + few]]
         page += [{"id": f"too many {row}"} for row in range(few - len(page))]
         return {"time": f"time {number}", "count": count, "clients": page}
@@ -273,7 +277,7 @@ _TROUBLES: tuple[Any, ...] = (
     *((503, "DCS.5000"), (503, "DCS.5000"), (502, "APIGW.0201"), (500, "DCS.5000")),
     *((400, "DCS.4957"), (400, "DCS.4957"), (400, "DCS.4957"), (400, "DCS.3053")),
     *((429, "APIGW.0308"), (429, "APIGW.0308"), (404, "DCS.3022"), (401, "DCS.1001")),
-    *((403, "DCS.2007"), "lost", "unsent", "late"),
+    *((403, "DCS.2007"), "lost", "unsent", "late", "late"),
 )
 _KILL_TROUBLES: tuple[Any, ...] = (
     *_TROUBLES,

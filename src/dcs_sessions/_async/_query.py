@@ -182,7 +182,7 @@ class NodeQuery:
         """
         try:
             await self.refresh()
-            async with aclosing(self.pages(_one, eager=eager)) as found:
+            async with aclosing(self.pages(eager=eager)) as found:
                 async for _, sessions in found:
                     yield NodeSessions(
                         self.node_id, self.node, self.time, sessions, asked_at=self._asked_at

@@ -183,7 +183,7 @@ class NodeQuery:
         """
         try:
             self.refresh()
-            with closing(self.pages(_one, eager=eager)) as found:
+            with closing(self.pages(eager=eager)) as found:
                 for _, sessions in found:
                     yield NodeSessions(
                         self.node_id, self.node, self.time, sessions, asked_at=self._asked_at
