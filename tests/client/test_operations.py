@@ -387,8 +387,8 @@ ARGUMENTS = {"client_addrs": "addresses", "kill_all_nodes": "all_nodes"}
 def wrong_values(name: str, schema: dict[str, Any]) -> list[tuple[object, str]]:
     """Return invalid values of a parameter or field, with the messages."""
     if "enum" in schema:
-        others: tuple[object, ...] = ("up", "", 7)
-        return [(value, f"{value!r} must be 'asc' or 'desc'") for value in others]
+        others = [(value, f"{value!r} must be 'asc' or 'desc'") for value in ("up", "ASC", "")]
+        return [*WRONG_TEXTS, *others]
     if schema["type"] == "boolean":
         flags: tuple[object, ...] = ("no", 0, 1, None)
         return [(value, f"must be True or False, not {value!r}") for value in flags]

@@ -18,8 +18,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import dcs_sessions
-from dcs_sessions import AsyncClient, DcsSessionsError, NodeSessions, Outcome, Retry
-from support.endings import EndingModel, EndingService, choose, fits
+from dcs_sessions import AsyncClient, DcsSessionsError, NodeSessions, Outcome, Retry, Session
+from support.endings import EndingModel, EndingService, choose
 from support.queries import (
     ACCEPTED_JOB,
     CLOSE,
@@ -307,18 +307,29 @@ def test_instances_are_listed_as_in_the_model(
 
 @PARTS
 @RUNS
-@given(data=st.data(), most=st.sampled_from((1, 2, 3, 1000)))
-def test_sessions_are_ended_as_in_the_model(part: int, data: st.DataObject, most: int) -> None:
+@given(
+    data=st.data(),
+    most=st.sampled_from((1, 2, 3, 1000)),
+    slow=st.sampled_from((0.0, 0.0, 0.3, 1.5)),
+)
+def test_sessions_are_ended_as_in_the_model(
+    part: int, data: st.DataObject, most: int, slow: float
+) -> None:
     scene = Scene(data.draw, EndingService, fresh=True)
     service = scene.service
     assert isinstance(service, EndingService)
     chosen, choices = choose(service, list(service.nodes), BEGIN - 50)
     usual = scene.model()
     model = EndingModel(
-        service, usual.settings, None, usual.accepted_until, usual.ends_at, most=most
+        service, usual.settings, None, usual.accepted_until, usual.ends_at, most=most, slow=slow
     )
     run = scene.run(lambda: model.end(choices))
     told: list[Outcome] = []
+
+    def fits(session: Session) -> bool:
+        scene.clock.now += slow
+        return session.cmd == "get"
+
     with scene.client() as client, mock.patch("dcs_sessions._async._ending._BATCH", most):
         actual = scene.run(
             lambda: client.end_sessions(

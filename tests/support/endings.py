@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,11 +34,6 @@ TOO_LARGE = (
     (400, "APIGW.0201"),
 )
 WAITS = ((429, "APIGW.0308"), (400, "DCS.4957"))
-
-
-def fits(session: Session) -> bool:
-    """Return whether a session is still to be ended."""
-    return session.cmd == "get"
 
 
 class EndingService(Service):
@@ -150,6 +146,8 @@ class EndingModel(Model):
     """One call of `end_sessions`: which requests it sends when, and the outcome of each session."""
 
     most: int = 1000
+    # Seconds that the function of the caller takes.
+    slow: float = 0.0
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def end(self, choices: list[Choice]) -> None:
@@ -190,11 +188,18 @@ class EndingModel(Model):
                 self.stop_for(error)
                 settle(waiting, "stopped", "its node could not be queried: ", error)
                 return
-            waiting = [choice for choice in waiting if self.may_be_ended(choice, found.rows)]
-            batch = waiting[:most]
+            batch, waiting = self.next_batch(waiting, found.rows, most)
             if not batch or self.stop.is_set() or self.left <= 0:
                 return
             settle(batch, "unknown", "no response")
+            assert found.read_at is not None
+            took = self.now - found.read_at
+            if took > 1 and len(batch) > 1:
+                # The caller's function is slow: half a second of it for each request from now on.
+                most = max(1, int(len(batch) * 0.5 / took))
+                settle(batch, "stopped", NOT_YET)
+                waiting = [*batch, *waiting]
+                continue
             addresses = dict.fromkeys(f"10.0.0.1:{choice.place}" for choice in batch)
             try:
                 await self.call(node, "kill", *addresses, repeatable=False, attempts=1)
@@ -211,17 +216,29 @@ class EndingModel(Model):
                     settle(batch, "refused" if is_harmless(error) else "unknown", "", error)
                     return
                 settle(batch, "stopped", NOT_YET)
+                waiting = [*batch, *waiting]
                 await asyncio.sleep(pause)
             else:
                 for choice in batch:
                     choice.settle("ended", "", missed=False)
-                waiting = waiting[len(batch) :]
                 failures = 0
 
     def stop_for(self, error: ExpectedError) -> None:
         """Five refusals lock a key, so the other nodes end nothing more either."""
         if error.is_refusal:
             self.stop.set()
+
+    def next_batch(
+        self, waiting: list[Choice], rows: list[Row], most: int
+    ) -> tuple[list[Choice], list[Choice]]:
+        """Return the sessions of the next request, and those that are not compared yet."""
+        left = collections.deque(waiting)
+        batch: list[Choice] = []
+        while left and len(batch) < most:
+            choice = left.popleft()
+            if self.may_be_ended(choice, rows):
+                batch.append(choice)
+        return batch, list(left)
 
     def may_be_ended(self, choice: Choice, rows: list[Row]) -> bool:
         """Return whether a session is listed as it was; note why, if not."""
@@ -234,10 +251,11 @@ class EndingModel(Model):
             choice.settle("spared", "another session has its address now", missed=False)
         elif found[0]["name"] != NAME:
             choice.settle("spared", "its name has changed", missed=False)
-        elif found[0]["cmd"] != "get":
-            choice.settle("spared", "it no longer matches", missed=False)
         else:
-            return True
+            self.service.clock.now += self.slow
+            if found[0]["cmd"] == "get":
+                return True
+            choice.settle("spared", "it no longer matches", missed=False)
         return False
 
     def pause_before_look(self, error: ExpectedError, failures: int) -> float | None:
