@@ -184,7 +184,7 @@ def test_filters_on_real_sessions(cli: Cli, own: Emulator, connect: Connect) -> 
         (["--flag", "O"], ["3"]),
         (["--flag", "OS"], ["3"]),
         (["--flag", "O", "--flag", "N"], []),
-        (["--name", ""], ["3", None]),
+        (["--name", "(none)"], ["3", None]),
         (["--sort", "idle", "--order", "asc", "--limit", "2"], ["11677", "2"]),
         (["--sort", "idle"], ["2", "11677", "3", "4", None]),
         (["--sort", "omem", "--limit", "1"], ["3"]),

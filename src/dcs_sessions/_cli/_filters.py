@@ -62,11 +62,25 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> int
     return int(float(match[1] + (match[2] or "")) * unit - slack * unit)
 
 
+def _filled(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Raise an error for an empty value, such as a variable of the shell that is not set.
+
+    `--flag ""` and `--not-addr ""` would choose every session, `--name ""` those without a name.
+    """
+    if not all(value.strip() for value in values):
+        raise click.BadParameter(
+            f"is empty: leave the option out, or use {NONE} for sessions without a value",
+            ctx,
+            param,
+        )
+    return values
+
+
 def _networks(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Raise an error for an invalid network."""
-    for value in values:
+    """Raise an error for an empty value or an invalid network."""
+    for value in _filled(ctx, param, values):
         if "/" in value:
             try:
                 _network(value)
@@ -236,8 +250,12 @@ def filter_options(command: F) -> F:
     return run  # type: ignore[return-value]  # the same command, with the filters in one argument
 
 
-def _texts(name: str, metavar: str, what: str, **settings: Any) -> Callable[[Any], Any]:
-    return click.option(name, multiple=True, metavar=metavar, help=what, **settings)
+def _texts(
+    name: str, metavar: str, what: str, callback: Any = _filled, **settings: Any
+) -> Callable[[Any], Any]:
+    return click.option(
+        name, multiple=True, metavar=metavar, help=what, callback=callback, **settings
+    )
 
 
 def _number(name: str, metavar: str, what: str, callback: Any) -> Callable[[Any], Any]:
