@@ -27,6 +27,7 @@ from dcs_sessions import (
     PasswordAuth,
     Reply,
     Request,
+    TokenAuth,
     _signing,
 )
 from dcs_sessions._auth import _keys
@@ -35,6 +36,7 @@ from dcs_sessions._auth._oidc import IdToken, IdTokenAuth, OidcAuth
 from dcs_sessions._auth._password import token_of
 from dcs_sessions._auth._server import ServerAuth
 from dcs_sessions._auth._token import Token
+from dcs_sessions._renewal import Renewal, Tools
 from dcs_sessions._wire import Scope
 from support.flows import FAR, KEYS, SCOPE, TOKEN, authenticate, services
 
@@ -442,6 +444,35 @@ def test_signature_covers_the_headers_that_no_proxy_changes(
         secret_key="an-sk",
     )
     assert request.headers == {**headers, **added, "Authorization": authorization}
+
+
+def nothing(_: Request) -> Reply:
+    pytest.fail("nothing is to be sent")
+
+
+EXPIRED = ("APIGW.0307", "DCS.1002", "111401002")
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 500])
+@pytest.mark.parametrize("code", [*EXPIRED, "APIGW.0301", "DCS.1001", None])
+def test_token_is_replaced_once_if_it_is_refused_as_expired(status: int, code: str | None) -> None:
+    texts = iter(["old", "new", "newer"])
+    request = Request("GET", "https://dcs.example", "/v2/p/jobs/j", {"X-Mine": "1"})
+    flow: Any = TokenAuth(lambda: next(texts)).flow(request)
+    refusal = Reply(status, {}, json.dumps({"error_code": code, "error_msg": "no"}).encode())
+    sent: list[dict[str, str]] = []
+    news: Reply | None = None
+    with contextlib.suppress(StopIteration):
+        while True:
+            step = flow.send(news)
+            news = None
+            if isinstance(step, Renewal):
+                step.run(Tools(nothing, None))
+            elif step is request:
+                sent.append(dict(request.headers))
+                news = refusal
+    expected = ["old", "new"] if status == 401 and code in EXPIRED else ["old"]
+    assert sent == [{"X-Mine": "1", "X-Auth-Token": text} for text in expected]
 
 
 # Answers with keys and tokens
