@@ -83,3 +83,16 @@ def test_no_other_path_is_the_file(dcs: Emulator, path: str) -> None:
 
 def test_web_page_of_another_host_cannot_read_it(dcs: Emulator) -> None:
     assert ask(dcs, "GET", "/openapi.yaml", Host="example.com").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("known", "status"),
+    [
+        *((known, 304) for known in ("{}", "W/{}", '"x", W/{}', "{},", "*")),
+        *((known, 200) for known in ("", "w/{}", "{}W/", '"x"', "**", "W/*")),
+    ],
+)
+def test_strong_or_weak_tag_of_the_file_is_known(dcs: Emulator, known: str, status: int) -> None:
+    tag = ask(dcs, "HEAD", "/openapi.yaml").headers["ETag"]
+    answer = ask(dcs, "GET", "/openapi.yaml", **{"If-None-Match": known.format(tag)})
+    assert answer.status_code == status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import itertools
 import logging
 import math
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -464,6 +466,44 @@ def test_options_apply_after_the_start(server: FakeValkey) -> None:
         assert dcs.faults == tuple(faults)
         dcs.reset()
         assert dcs.faults == tuple(faults)
+
+
+@pytest.mark.parametrize("key_lock", [0, 300])
+def test_key_is_locked_by_refused_signatures_where_that_is_wanted(
+    server: FakeValkey, key_lock: float
+) -> None:
+    with Emulator(redis=[server.url], key_lock=key_lock) as dcs:
+        headers = {
+            "X-Auth-Token": "",
+            "X-Sdk-Date": datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"),
+            "Authorization": f"SDK-HMAC-SHA256 Access={dcs.ak}, SignedHeaders=x-sdk-date, "
+            f"Signature={'0' * 64}",
+        }
+        reasons = [ask(dcs, **headers).json()["error_msg"] for _ in range(7)]
+    assert [reason.rpartition(": ")[2] for reason in reasons] == [
+        *["verify aksk signature fail"] * 6,
+        "AK access failed to reach the limit,forbidden"
+        if key_lock
+        else "verify aksk signature fail",
+    ]
+
+
+@pytest.mark.parametrize("sent", [b"", b"G", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+def test_stop_ends_open_connections_without_an_error(
+    server: FakeValkey, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    errors: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", errors.append)
+    with Emulator(redis=[server.url]) as dcs:
+        connection = socket.create_connection(("127.0.0.1", int(dcs.endpoint.rpartition(":")[2])))
+        connection.sendall(sent)
+        # By the time that this is answered, the connection is known.
+        assert ask(dcs).status_code == 200
+    with connection, contextlib.suppress(ConnectionResetError):
+        connection.settimeout(20)
+        while connection.recv(65536):
+            pass
+    assert errors == []
 
 
 def test_allowed_hosts_are_compared_as_host_names() -> None:
