@@ -1,0 +1,256 @@
+"""Waits, log lines and headers of single calls, with a clock that only waiting moves."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import platform
+import types
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import dcs_sessions
+from dcs_sessions import InvalidArgumentError, Retry, TokenAuth
+from dcs_sessions._wire import Reply, Request
+from support.both import AnyClient, Both
+
+ENDPOINT = "https://dcs.example"
+RETRY = Retry(attempts=4, wait_initial=1.0, wait_max=3.0, wait_jitter=0.0)
+JOB = {"job_id": "j", "status": "SUCCESS"}
+Answer = Reply | dcs_sessions.ApiConnectionError
+
+
+def ok(body: object = JOB, status: int = 200) -> Reply:
+    raw = b"" if status == 204 else json.dumps(body).encode()
+    return Reply(status, {"x-request-id": "r"}, raw)
+
+
+def refused(status: int, retry_after: float | None = None) -> Reply:
+    headers = {} if retry_after is None else {"retry-after": str(retry_after)}
+    return Reply(status, headers, b'{"error_code": "X.1", "error_msg": "busy"}')
+
+
+def lost(*, arrived: bool = True) -> dcs_sessions.ApiConnectionError:
+    return dcs_sessions.ApiConnectionError("gone", may_have_arrived=arrived)
+
+
+class Scene:
+    """A transport that answers in turn, and a clock; the last answer stays."""
+
+    def __init__(self, both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers: list[Answer] = [ok()]
+        self.requests: list[Request] = []
+        self.sleeps: list[float] = []
+        # Seconds that each answer takes.
+        self.takes = 0.0
+        self.now = 1000.0
+        self._both = both
+        clock = types.SimpleNamespace(monotonic=lambda: self.now, perf_counter=lambda: self.now)
+        sending = f"dcs_sessions._{both.kind}._sending"
+        for module in (sending, "dcs_sessions._deadline", "dcs_sessions._retry"):
+            monkeypatch.setattr(f"{module}.time", clock)
+        is_async = both.kind == "async"
+        monkeypatch.setattr(f"{sending}.sleep", self._sleep_async if is_async else self._sleep)
+        send = self._send_async if is_async else self._send
+        self._transport = types.SimpleNamespace(send=send)
+
+    def client(self, **options: Any) -> AnyClient:
+        options = {"endpoint": ENDPOINT, "retry": None, **options}
+        return self._both(transport=self._transport, **options)
+
+    def _sleep(self, seconds: float) -> None:
+        self.sleeps.append(round(seconds, 6))
+        self.now += seconds
+
+    async def _sleep_async(self, seconds: float) -> None:
+        self._sleep(seconds)
+
+    def _send(self, request: Request, timeout: float) -> Reply:
+        self.requests.append(request)
+        self.now += self.takes
+        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(found, Reply):
+            return found
+        raise found
+
+    async def _send_async(self, request: Request, timeout: float) -> Reply:  # noqa: ASYNC109
+        return self._send(request, timeout)
+
+
+@pytest.fixture
+def scene(both: Both, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    return Scene(both, monkeypatch)
+
+
+def get(client: AnyClient, **options: Any) -> None:
+    client.get_job("j", **options)
+
+
+def kill(client: AnyClient, **options: Any) -> None:
+    client.kill_sessions("i", "n", ["1.2.3.4:5"], **options)
+
+
+Call = Callable[..., None]
+
+
+@pytest.mark.parametrize(
+    ("call", "answers", "sleeps"),
+    [
+        (get, [], []),
+        (get, [refused(503), refused(502), refused(504)], [1, 2, 3]),
+        (get, [lost(), refused(503)], [1, 2]),
+        (get, [refused(503, 0.5), refused(503, 7.0)], [0.5, 7]),
+        (get, [refused(429)], [1]),
+        (get, [refused(429, 0.5)], [0.5]),
+        (kill, [lost(arrived=False)], [1]),
+        (kill, [refused(429), refused(429, 0.5)], [1, 0.5]),
+    ],
+)
+def test_each_wait_is_logged(
+    scene: Scene,
+    caplog: pytest.LogCaptureFixture,
+    call: Call,
+    answers: list[Answer],
+    sleeps: list[float],
+) -> None:
+    caplog.set_level(logging.INFO, "dcs_sessions")
+    scene.answers = [*answers, ok() if call is get else ok(status=204)]
+    problems = [
+        f"{answer.status} X.1 busy" if isinstance(answer, Reply) else "gone" for answer in answers
+    ]
+    call(scene.client(retry=RETRY))
+    assert scene.sleeps == sleeps
+    attempts = [message for message in caplog.messages if message.startswith("attempt")]
+    assert len(attempts) == len(sleeps)
+    for number, (message, seconds, problem) in enumerate(
+        zip(attempts, sleeps, problems, strict=True), 2
+    ):
+        head, _, rest = message.partition(": ")
+        assert head == f"attempt {number} in {seconds:.1f} s"
+        assert rest.startswith(problem) or rest.endswith(problem)
+
+
+@pytest.mark.parametrize(("timeout", "sleeps"), [(5.0, []), (4.0, []), (5.1, [5])])
+@pytest.mark.parametrize("call", [get, kill])
+def test_wait_that_leaves_no_time_is_not_begun(
+    scene: Scene, call: Call, timeout: float, sleeps: list[float]
+) -> None:
+    scene.answers = [refused(429, 5.0)]
+    with pytest.raises(dcs_sessions.ThrottledError):
+        call(scene.client(retry=RETRY), timeout=timeout)
+    assert scene.sleeps == sleeps
+    assert len(scene.requests) == 1 + len(sleeps)
+
+
+@pytest.mark.parametrize(
+    ("call", "retry_after", "timeout", "sleeps"),
+    [
+        (get, 5.0, 60.0, [5]),
+        (get, 5.0, 5.1, [5]),
+        # The call cannot wait for its turn: it is sent rather than refused.
+        (get, 5.0, 5.0, []),
+        (get, None, 60.0, []),
+        # What ends sessions is not held back: their list is from just now.
+        (kill, 5.0, 60.0, []),
+    ],
+)
+def test_call_after_a_429_waits_for_its_turn(
+    scene: Scene, call: Call, retry_after: float | None, timeout: float, sleeps: list[float]
+) -> None:
+    client = scene.client()
+    scene.answers = [refused(429, retry_after), ok() if call is get else ok(status=204)]
+    with pytest.raises(dcs_sessions.ThrottledError):
+        get(client)
+    # Copies share the pace.
+    call(client.with_options(headers={"X-Mine": "1"}), timeout=timeout)
+    assert scene.sleeps == sleeps
+
+
+def test_refused_credentials_are_not_expected_to_be_accepted_next_time(scene: Scene) -> None:
+    client = scene.client()
+    get(client)
+    scene.answers = [refused(401)]
+    with pytest.raises(dcs_sessions.AuthenticationError):
+        get(client)
+    scene.requests.clear()
+    with pytest.raises(dcs_sessions.AuthenticationError):
+        client.query_sessions("i", ["n1", "n2", "n3"])
+    assert len(scene.requests) == 1
+
+
+def test_reply_is_logged_with_its_duration_and_request_id(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "dcs_sessions")
+    scene.takes = 0.25
+    scene.answers = [lost(), ok()]
+    get(scene.client(retry=RETRY))
+    url = f"{ENDPOINT}/v2/a-project/jobs/j"
+    assert caplog.messages == [
+        f"GET {url}: gone",
+        f"attempt 2 in 1.0 s: GET {url}: gone",
+        f"GET {url} -> 200 in 250 ms, request r",
+    ]
+    caplog.clear()
+    caplog.set_level(logging.INFO, "dcs_sessions")
+    get(scene.client())
+    assert caplog.messages == []
+
+
+def test_headers_of_a_request_are_known(scene: Scene) -> None:
+    scene.answers = [ok(), ok(status=204)]
+    client = scene.client(headers={"X-Mine": "1", "Accept-Language": "en"})
+    get(client)
+    kill(client, headers={"X-Mine": "2", "User-Agent": "mine"})
+    one, other = scene.requests
+    version = f"dcs-sessions/{dcs_sessions.__version__} python/{platform.python_version()}"
+    expected = {
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip",
+        "User-Agent": version,
+        "X-Mine": "1",
+        "Accept-Language": "en",
+        "X-Project-Id": "a-project",
+        "X-Auth-Token": "a-token",
+    }
+    assert one.headers == expected
+    more = {"X-Mine": "2", "User-Agent": "mine", "Content-Type": "application/json"}
+    assert other.headers == {**expected, **more}
+    assert (one.origin, other.origin) == (ENDPOINT, ENDPOINT)
+    assert (one.alone, other.alone) == (False, True)
+    assert one.scope is not None
+    assert (one.scope.region, one.scope.project_id) == (None, "a-project")
+
+
+def test_project_is_looked_up_once_and_only_for_valid_calls(scene: Scene) -> None:
+    client = scene.client(region="cn-north-4")
+    with pytest.raises(InvalidArgumentError, match=r"^limit "):
+        client.list_sessions("i", "n", limit=0)
+    assert scene.requests == []
+    scene.answers = [ok({"projects": [{"id": "found"}]}), ok()]
+    get(client)
+    get(client)
+    identity, *calls = scene.requests
+    assert identity.origin != ENDPOINT
+    assert identity.target == "/v3/projects?name=cn-north-4"
+    assert "X-Project-Id" not in identity.headers
+    assert [call.target for call in calls] == ["/v2/found/jobs/j"] * 2
+    assert {call.headers["X-Project-Id"] for call in calls} == {"found"}
+
+
+def test_project_that_cannot_be_looked_up_is_an_error(scene: Scene) -> None:
+    client = scene.client().with_options(project_id=None)  # type: ignore[arg-type]
+    with pytest.raises(dcs_sessions.ConfigurationError) as caught:
+        get(client)
+    assert str(caught.value) == "pass project_id=, or region= to look it up"
+    assert scene.requests == []
+
+
+def test_client_is_not_pickled(both: Both) -> None:
+    client = both.cls(endpoint=ENDPOINT, project_id="p", auth=TokenAuth("t"))
+    with pytest.raises(TypeError) as caught:
+        pickle.dumps(client)
+    assert str(caught.value) == "a client cannot be pickled: make one in each process"
