@@ -196,7 +196,7 @@ def test_time_that_is_left_is_that_of_the_call_and_of_each_request(
                 assert str(caught.value) == (
                     f"GET https://dcs.example/v2/p/jobs/j: no time left of {whole:g} s"
                 )
-                assert not caught.value.may_have_arrived, "nothing was sent"
+                assert caught.value.may_have_arrived is False, "nothing was sent"
         assert deadlines[0].seconds == seconds
 
 
