@@ -140,7 +140,7 @@ class Options:
     auth: Auth = attrs.field(validator=_check_auth)
     timeout: float
     retry: Retry
-    headers: Mapping[str, str]
+    headers: Headers
     concurrency: int
 
     @property
@@ -217,7 +217,19 @@ def is_fit(fits: Callable[[T], object], argument: T) -> bool:
     return bool(found)
 
 
-def checked_headers(headers: object) -> dict[str, str]:
+class Headers(dict[str, str]):
+    """Headers whose values are not shown, since a gateway may take a key from one."""
+
+    def __repr__(self) -> str:
+        """Return the names only."""
+        return f"<headers {', '.join(self)}>"
+
+    def __or__(self, other: Mapping[str, str]) -> Headers:  # type: ignore[override]
+        """Return both; those of `other` come first."""
+        return Headers({**self, **other})
+
+
+def checked_headers(headers: object) -> Headers:
     """Return headers, if they are valid. The message never shows a value."""
     if not isinstance(headers, Mapping):
         raise InvalidArgumentError("headers must be a mapping of strings")
@@ -228,4 +240,4 @@ def checked_headers(headers: object) -> dict[str, str]:
             raise InvalidArgumentError(
                 f"headers: the value of {name} has characters that are invalid in a header"
             )
-    return dict(cast("Mapping[str, str]", headers))
+    return Headers(cast("Mapping[str, str]", headers))

@@ -179,6 +179,20 @@ def everything(error: BaseException) -> str:
     return "\n".join(said)
 
 
+@pytest.mark.parametrize("fault", [name for name in FAULTS if "echo" not in name])
+def test_no_fault_shows_a_header_of_the_caller(
+    both: Both, server: ScriptedServer, caplog: pytest.LogCaptureFixture, fault: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.steps = list(FAULTS[fault])
+    made = both(endpoint=server.endpoint, headers={"X-Gateway-Key": CANARY}, retry=None)
+    for client in made, made.with_options(headers={"X-Other-Key": CANARY}):
+        with pytest.raises(dcs_sessions.DcsSessionsError) as caught:
+            client.scan_sessions("i", "n", timeout=0.1 if fault == "silence" else 30)
+        assert CANARY not in everything(caught.value) + caplog.text
+    assert any(CANARY in repr(request.headers) for request in server.received)
+
+
 @pytest.mark.parametrize("auth", AUTHS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_no_fault_shows_a_secret(

@@ -262,7 +262,7 @@ class AsyncClient:
         if retry is not NOT_GIVEN:
             changes["retry"] = retry or _NO_RETRY
         if headers is not NOT_GIVEN:
-            changes["headers"] = {**options.headers, **checked_headers(headers)}
+            changes["headers"] = options.headers | checked_headers(headers)
         if auth is not NOT_GIVEN:
             changes["auth"] = auth
         if project_id is not NOT_GIVEN:

@@ -122,7 +122,7 @@ class Sender:
         """
         options = self.options
         seconds = options.timeout if timeout is None else checked_seconds("timeout", timeout)
-        sent = {**options.headers, **checked_headers(headers)} if headers else options.headers
+        sent = options.headers | checked_headers(headers) if headers else options.headers
         deadline = Deadline(seconds)
         project_id = options.project_id
         if project_id is None:
