@@ -1,4 +1,4 @@
-"""Waits, log lines and headers of single calls, with a clock that only waiting moves."""
+"""Waits, log lines, headers and options of single calls, with a clock that only waiting moves."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class Scene:
     def __init__(self, both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answers: list[Answer] = [ok()]
         self.requests: list[Request] = []
+        self.timeouts: list[float] = []
         self.sleeps: list[float] = []
         # Seconds that each answer takes.
         self.takes = 0.0
@@ -70,6 +71,7 @@ class Scene:
 
     def _send(self, request: Request, timeout: float) -> Reply:
         self.requests.append(request)
+        self.timeouts.append(timeout)
         self.now += self.takes
         found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(found, Reply):
@@ -254,3 +256,117 @@ def test_client_is_not_pickled(both: Both) -> None:
     with pytest.raises(TypeError) as caught:
         pickle.dumps(client)
     assert str(caught.value) == "a client cannot be pickled: make one in each process"
+
+
+# Arguments of the methods
+
+NODES = {"instance_id": "i", "total": 1, "nodes": [{"node_id": "n"}]}
+PAGE = {"time": "t", "count": 1, "clients": [{"id": "7"}]}
+CONFIGURATIONS = {"redis_config": [{"param_name": "maxclients", "param_value": "10"}]}
+INSTANCE = {"instance_id": "i", "cache_mode": "single"}
+# Method, arguments, the answer, and what is made of it.
+METHODS: list[tuple[str, tuple[Any, ...], dict[str, Any], object, Callable[[Any], object]]] = [
+    ("get_instance", ("i",), {}, INSTANCE, lambda found: found),
+    ("list_configurations", ("i",), {}, CONFIGURATIONS, lambda found: found.redis_config),
+    ("list_nodes", ("i",), {}, NODES, lambda found: found.nodes),
+    ("get_job", ("j",), {}, JOB, lambda found: found),
+    ("scan_sessions", ("i", "n"), {"clean_cache": True}, JOB, lambda found: found.job_id),
+    (
+        "list_sessions",
+        ("i", "n"),
+        {"offset": 3, "limit": 7, "addr": "a", "sort": "age", "order": "asc"},
+        PAGE,
+        lambda found: found,
+    ),
+    ("kill_sessions", ("i", "n", ["a", "b"]), {}, None, lambda found: found),
+    ("kill_all_sessions", ("i", "n"), {}, JOB, lambda found: found.job_id),
+    ("kill_all_sessions", ("i",), {"all_nodes": True}, JOB, lambda found: found.job_id),
+]
+
+
+@pytest.mark.parametrize("is_usual", [True, False], ids=["usual", "given"])
+@pytest.mark.parametrize(
+    ("method", "arguments", "options", "body", "result"), METHODS, ids=lambda value: str(value)[:30]
+)
+def test_method_sends_what_its_operation_does(
+    scene: Scene,
+    method: str,
+    arguments: tuple[Any, ...],
+    options: dict[str, Any],
+    body: object,
+    result: Callable[[Any], object],
+    *,
+    is_usual: bool,
+) -> None:
+    scene.answers = [ok(body, 204 if body is None else 200)]
+    if not is_usual:
+        options = {**options, "timeout": 7.0, "headers": {"X-Mine": "1"}}
+    elif "all_nodes" not in options:
+        options = {}
+    client = scene.client(timeout=12.0)
+    of_raw = getattr(client.raw, method)(*arguments, **options)
+    of_client = getattr(client, method)(*arguments, **options)
+    assert of_client == result(of_raw.parsed)
+    one, other = scene.requests
+    assert (one.method, one.target, one.body) == (other.method, other.target, other.body)
+    assert one.headers == other.headers
+    assert one.headers.get("X-Mine") == (None if is_usual else "1")
+    assert scene.timeouts == [12.0 if is_usual else 7.0] * 2
+
+
+def test_connection_limit_takes_two_calls(scene: Scene) -> None:
+    scene.answers = [ok(INSTANCE), ok(CONFIGURATIONS)] * 2
+    client = scene.client(timeout=12.0)
+    expected = dcs_sessions.ConnectionLimit(10, 10)
+    assert client.get_connection_limit("i") == expected
+    assert client.get_connection_limit("i", timeout=7.0, headers={"X-Mine": "1"}) == expected
+    targets = [f"/v2/a-project/instances/i{end}" for end in ("", "/configs")]
+    assert [request.target for request in scene.requests] == targets * 2
+    assert scene.timeouts == [12.0, 12.0, 7.0, 7.0]
+    assert [request.headers.get("X-Mine") for request in scene.requests] == [None, None, "1", "1"]
+
+
+def test_copy_has_the_options_that_are_given(scene: Scene, both: Both) -> None:
+    scene.answers = [ok(), ok(), refused(503), ok()]
+    client = scene.client(timeout=12.0, headers={"X-One": "1", "X-Two": "1"})
+    copy = client.with_options(
+        timeout=7.0,
+        headers={"X-Two": "2"},
+        auth=TokenAuth("other"),
+        project_id="other",
+        retry=RETRY,
+    )
+    get(client)
+    get(copy)
+    get(copy.with_options())
+    assert scene.sleeps == [1]
+    assert scene.timeouts == [12.0, 7.0, 7.0, 6.0]
+    one, *others = scene.requests
+    assert (one.headers["X-One"], one.headers["X-Two"]) == ("1", "1")
+    assert (one.headers["X-Auth-Token"], one.target) == ("a-token", "/v2/a-project/jobs/j")
+    for other in others:
+        assert (other.headers["X-One"], other.headers["X-Two"]) == ("1", "2")
+        assert (other.headers["X-Auth-Token"], other.target) == ("other", "/v2/other/jobs/j")
+    scene.answers = [refused(503)]
+    with pytest.raises(dcs_sessions.ServerError):
+        get(copy.with_options(retry=None))
+    assert scene.sleeps == [1]
+    assert repr(client) == f"<{both.cls.__name__} {ENDPOINT} project=a-project>"
+    assert repr(copy) == f"<{both.cls.__name__} {ENDPOINT} project=other>"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({}, "pass endpoint= or region="),
+        ({"project_id": "p"}, "pass endpoint= or region="),
+        ({"endpoint": ENDPOINT}, "pass project_id=, or region= to look it up"),
+    ],
+    ids=str,
+)
+def test_place_of_the_service_must_be_known(
+    both: Both, arguments: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(dcs_sessions.ConfigurationError) as caught:
+        both.cls(auth=TokenAuth("t"), **arguments)
+    assert str(caught.value) == problem
