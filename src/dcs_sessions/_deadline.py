@@ -20,6 +20,10 @@ class Deadline:
         self.seconds = seconds
         self._end = time.monotonic() + seconds
 
+    def __str__(self) -> str:
+        """Return its seconds for messages."""
+        return f"{round(self.seconds, 3):g} s"
+
     def remaining(self) -> float:
         """Return the remaining seconds, at least 0."""
         return max(0.0, self._end - time.monotonic())
@@ -33,7 +37,7 @@ class Deadline:
         left = min(self.remaining(), request.timeout)
         if left <= 0:
             raise ApiTimeoutError(
-                f"{request.method} {request.url}: no time left of {self.seconds:g} s",
+                f"{request.method} {request.url}: no time left of {self}",
                 may_have_arrived=False,
             )
         return left

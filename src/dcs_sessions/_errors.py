@@ -273,7 +273,7 @@ class WaitTimeoutError(DcsSessionsError, TimeoutError):
 
     def __init__(self, job_id: str | None, timeout: float = WAIT_SECONDS) -> None:
         what = "another query of the node" if job_id is None else f"job {job_id}"
-        super().__init__(f"{what} did not end within {timeout:g} s")
+        super().__init__(f"{what} did not end within {round(timeout, 3):g} s")
         self.job_id = job_id
         self.timeout = timeout
 

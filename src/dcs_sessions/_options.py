@@ -225,7 +225,7 @@ class Headers(dict[str, str]):
         return f"<headers {', '.join(self)}>"
 
     def __or__(self, other: Mapping[str, str]) -> Headers:  # type: ignore[override]
-        """Return both; those of `other` come first."""
+        """Return both; values of `other` replace those of the same name."""
         return Headers({**self, **other})
 
 

@@ -326,7 +326,7 @@ class Client:
             if len(rows) < _SMALLEST_PAGE or len(found) == known:
                 return [row for row in found.values() if is_called(row, name, exact=exact)]
         raise ApiTimeoutError(
-            f"ListInstances: no time left of {deadline.seconds:g} s, {len(found)} instances read",
+            f"ListInstances: no time left of {deadline}, {len(found)} instances read",
             may_have_arrived=True,
         )
 

@@ -87,9 +87,7 @@ class Limits:
         """
         left = self.deadline.remaining()
         if left <= 0:
-            raise ApiTimeoutError(
-                f"no time left of {self.deadline.seconds:g} s", may_have_arrived=False
-            )
+            raise ApiTimeoutError(f"no time left of {self.deadline}", may_have_arrived=False)
         return {"timeout": min(left, self.call), "headers": self.headers}
 
     def pause(self, seconds: float) -> None:

@@ -51,5 +51,5 @@ def start(
 
 def too_late(deadline: Deadline) -> ApiTimeoutError:
     """Return the error of credentials that did not arrive in time."""
-    msg = f"no credentials within {deadline.seconds:g} s"
+    msg = f"no credentials within {deadline}"
     return ApiTimeoutError(msg, may_have_arrived=False)
