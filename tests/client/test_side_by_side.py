@@ -429,6 +429,14 @@ def test_count_that_no_node_can_have_is_an_error(both: Both, count: int) -> None
             both(endpoint=fake.endpoint).query_sessions("i")
 
 
+def test_ten_million_sessions_are_believed(both: Both) -> None:
+    with fake_with(["n0"]) as fake:
+        fake.first = listing(page(10**7, 1))
+        sessions = both(endpoint=fake.endpoint).iter_sessions("i", "n0")
+        assert next(sessions).id == "1"
+        sessions.close()
+
+
 def test_list_that_grows_with_each_page_is_an_error(both: Both) -> None:
     count = 2
 
@@ -443,6 +451,8 @@ def test_list_that_grows_with_each_page_is_an_error(both: Both) -> None:
         fake.first = grow
         with pytest.raises(dcs_sessions.SessionListChangedError, match="sessions now"):
             both(endpoint=fake.endpoint).query_sessions("i")
+        firsts = [one for one in fake.received if one.query.get("offset") == "0"]
+        assert sum(not _is_probe(one) for one in firsts) == 5, "it is read five times"
         assert len(fake.received) < 100
 
 
