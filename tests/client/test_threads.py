@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import threading
@@ -15,7 +16,7 @@ import pytest
 from dcs_sessions import ConfigurationError, Reply, Request
 from dcs_sessions._deadline import Deadline
 from dcs_sessions._renewal import Renewal
-from dcs_sessions._transports import _fetching, _h11, _own, _threads, _tls
+from dcs_sessions._transports import _fetching, _h11, _own, _tasks, _threads, _tls
 from dcs_sessions._transports._exchange import TransportConfig, checked_trust
 from support.waiting import wait_until
 
@@ -62,6 +63,60 @@ def test_no_thread_keeps_a_program_from_ending(start: Callable[[Any], None]) -> 
     if start is not resolver:
         assert thread.name.startswith("dcs-sessions")
     wait_until(lambda: not thread.is_alive())
+
+
+def test_sleeping_thread_ends_when_its_result_is_not_needed_any_more() -> None:
+    seen: list[threading.Thread] = []
+
+    def work(_: int) -> None:
+        seen.append(threading.current_thread())
+        _threads.sleep(60)
+
+    with _threads.SideBySide(work, iter([1]), lambda: 1) as calls:
+        calls.start()
+        wait_until(lambda: bool(seen))
+    wait_until(lambda: not seen[0].is_alive())
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_no_more_calls_run_than_the_limit_allows(limit: int) -> None:
+    release = threading.Event()
+    begun: list[int] = []
+
+    def work(item: int) -> int:
+        begun.append(item)
+        release.wait(60)
+        return item
+
+    with _threads.SideBySide(work, iter(range(5)), lambda: limit) as calls:
+        for _ in range(3):
+            calls.start()
+        wait_until(lambda: len(begun) == limit)
+        release.set()
+        assert sorted(calls) == [(item, item) for item in range(5)]
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_no_more_tasks_run_than_the_limit_allows(limit: int) -> None:
+    begun: list[int] = []
+
+    async def main() -> None:
+        release = asyncio.Event()
+
+        async def work(item: int) -> int:
+            begun.append(item)
+            await release.wait()
+            return item
+
+        async with _tasks.AsyncSideBySide(work, iter(range(5)), lambda: limit) as calls:
+            for _ in range(3):
+                calls.start()
+                await asyncio.sleep(0)
+            assert len(begun) == limit
+            release.set()
+            assert sorted([each async for each in calls]) == [(item, item) for item in range(5)]
+
+    asyncio.run(main())
 
 
 # Certificates
