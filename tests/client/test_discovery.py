@@ -6,6 +6,7 @@ import collections
 import os
 import time
 import types
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -284,3 +285,21 @@ def test_credentials_of_a_file_are_those_that_the_documentation_says(
     if project:
         variables[PROJECT] = "a-project"
     check(home, variables, file, section)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other permissions")
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o700, 0o640, 0o620, 0o610, 0o604, 0o602, 0o601])
+def test_file_that_others_can_use_is_named_in_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    for name in (*PAIR, *LOGIN, *FEDERATED, "DCS_SESSIONS_TOKEN", f"{OIDC}PROVIDER_URN"):
+        monkeypatch.delenv(name, raising=False)
+    file = tmp_path / "credentials"
+    file.write_text("[basic]\nak = a\nsk = s\n")
+    file.chmod(mode)
+    monkeypatch.setenv(FILE, str(file))
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        find_credentials()
+    said = [f"{file} can be read by others: chmod 600 {file}"] if mode & 0o077 else []
+    assert [str(each.message) for each in warned if each.category is UserWarning] == said
