@@ -254,7 +254,26 @@ def check(home: Path, variables: dict[str, str], file: Path, section: Section) -
         assert CANARY not in found
 
 
+EVERYTHING = {name: "TOKEN FILE" for names in GROUPS for name in names}
+EVERYTHING[f"{OIDC}DURATION_SECONDS"] = "900"
+
+
+def without(*groups: int) -> dict[str, str]:
+    """Return all variables but those of some groups."""
+    left_out = {name for group in groups for name in GROUPS[group]}
+    return {name: value for name, value in EVERYTHING.items() if name not in left_out}
+
+
 @given(variables=ENVIRONMENTS)
+@example(EVERYTHING)
+@example(without(0))
+@example(without(0, 1))
+@example(without(0, 1, 3))
+@example({**without(0, 1), f"{OIDC}ID_TOKEN": "", f"{OIDC}POLICY_IDS": "one, ,two"})
+@example(without(0, 1, 2))
+@example(without(0, 1, 2, 4))
+@example(without(0, 1, 2, 4, 6))
+@example(without(0, 1, 2, 4, 5))
 def test_credentials_of_the_environment_are_those_that_the_documentation_says(
     home: Path, variables: dict[str, str]
 ) -> None:
