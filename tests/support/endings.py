@@ -40,7 +40,7 @@ class EndingService(Service):
     """Lists the sessions that were chosen, as they are, changed, or not at all."""
 
     def __init__(self, draw: Draw, *arguments: Any) -> None:
-        self.places: int = draw(st.integers(0, 6))
+        self.places: int = draw(st.sampled_from((0, 1, 3, 5, 8)))
         self.most_addresses: int = draw(st.sampled_from((1, 2, 3, 1000, 1000, 1000)))
         super().__init__(draw, *arguments)
 
