@@ -270,6 +270,7 @@ def without(*groups: int) -> dict[str, str]:
 @example(without(0, 1))
 @example(without(0, 1, 3))
 @example({**without(0, 1), f"{OIDC}ID_TOKEN": "", f"{OIDC}POLICY_IDS": "one, ,two"})
+@example({**without(0, 1), f"{OIDC}ID_TOKEN": "", f"{OIDC}TOKEN_FILE": "/no/such/file"})
 @example(without(0, 1, 2))
 @example(without(0, 1, 2, 4))
 @example(without(0, 1, 2, 4, 6))
@@ -322,3 +323,17 @@ def test_file_that_others_can_use_is_named_in_a_warning(
         find_credentials()
     said = [f"{file} can be read by others: chmod 600 {file}"] if mode & 0o077 else []
     assert [str(each.message) for each in warned if each.category is UserWarning] == said
+
+
+def test_identity_service_of_a_file_must_use_https(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (*PAIR, *LOGIN, *FEDERATED, "DCS_SESSIONS_TOKEN", f"{OIDC}PROVIDER_URN"):
+        monkeypatch.delenv(name, raising=False)
+    file = tmp_path / "credentials"
+    file.write_text("[basic]\nidp_id = i\nid_token_file = t\niam_endpoint = http://iam.mine\n")
+    file.chmod(0o600)
+    monkeypatch.setenv(FILE, str(file))
+    with pytest.raises(ConfigurationError) as caught:
+        find_credentials()
+    assert str(caught.value).startswith(f"iam_endpoint in {file} http://iam.mine would send ")
