@@ -370,3 +370,82 @@ def test_place_of_the_service_must_be_known(
     with pytest.raises(dcs_sessions.ConfigurationError) as caught:
         both.cls(auth=TokenAuth("t"), **arguments)
     assert str(caught.value) == problem
+
+
+@pytest.mark.parametrize("nodes", [2, 3])
+def test_credentials_that_are_not_accepted_are_sent_once(scene: Scene, nodes: int) -> None:
+    scene.answers = [refused(401)]
+    with pytest.raises(dcs_sessions.AuthenticationError):
+        scene.client().query_sessions("i", [f"n{number}" for number in range(nodes)])
+    assert len(scene.requests) == 1
+
+
+def test_page_of_instances_that_takes_all_the_time_is_the_last(scene: Scene) -> None:
+    rows = [{"instance_id": f"i{number}"} for number in range(10)]
+    scene.answers = [ok({"instances": rows})]
+    scene.takes = 5.0
+    with pytest.raises(dcs_sessions.ApiTimeoutError) as caught:
+        scene.client().list_instances(timeout=5.0)
+    assert str(caught.value) == "ListInstances: no time left of 5 s, 10 instances read"
+    assert caught.value.may_have_arrived is True
+
+
+NOTHING = dcs_sessions.QueryResult([])
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        *(
+            (call, "timeout 0 must be a number of seconds greater than 0")
+            for call in (
+                lambda client: client.wait_for_job("j", timeout=0),
+                lambda client: client.query_sessions("i", timeout=0),
+                lambda client: client.refresh_sessions("i", timeout=0),
+                lambda client: list(client.query_pages("i", timeout=0)),
+                lambda client: list(client.iter_sessions("i", "n", timeout=0)),
+                lambda client: client.list_instances(timeout=0),
+                lambda client: client.end_sessions("i", NOTHING, timeout=0),
+                lambda client: client.with_options(timeout=0),
+            )
+        ),
+        (
+            lambda client: client.end_sessions("i", NOTHING, 7),
+            "fits must be a function that is not async",
+        ),
+        (
+            lambda client: client.end_sessions("i", NOTHING, on_outcome=7),
+            "on_outcome must be a function that is not async",
+        ),
+        (
+            lambda client: client.end_sessions("i", []),
+            "chosen must be what query_sessions returned, not list",
+        ),
+    ],
+)
+def test_wrong_argument_of_a_query_is_named(
+    scene: Scene, call: Callable[[Any], object], problem: str
+) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        call(scene.client())
+    assert str(caught.value) == problem
+    assert scene.requests == []
+
+
+def test_client_of_the_environment_has_the_options_that_are_given(
+    scene: Scene, both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DCS_SESSIONS_TOKEN", "of-the-environment")
+    made: Any = both.cls.from_env(
+        endpoint=ENDPOINT,
+        project_id="mine",
+        timeout=7.0,
+        headers={"X-Mine": "1"},
+        transport=scene._transport,
+    )
+    get(both.adopt(made))
+    (request,) = scene.requests
+    assert request.target == "/v2/mine/jobs/j"
+    assert request.headers["X-Auth-Token"] == "of-the-environment"
+    assert request.headers["X-Mine"] == "1"
+    assert scene.timeouts == [7.0]
