@@ -286,7 +286,9 @@ METHODS: list[tuple[str, tuple[Any, ...], dict[str, Any], object, Callable[[Any]
 
 @pytest.mark.parametrize("is_usual", [True, False], ids=["usual", "given"])
 @pytest.mark.parametrize(
-    ("method", "arguments", "options", "body", "result"), METHODS, ids=lambda value: str(value)[:30]
+    ("method", "arguments", "options", "body", "result"),
+    METHODS,
+    ids=[f"{method} {' '.join(options)}".strip() for method, _, options, *_ in METHODS],
 )
 def test_method_sends_what_its_operation_does(
     scene: Scene,
