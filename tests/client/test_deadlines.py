@@ -200,6 +200,13 @@ def test_time_that_is_left_is_that_of_the_call_and_of_each_request(
         assert deadlines[0].seconds == seconds
 
 
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0.1, "0.1 s"), (1.23456, "1.235 s"), (60.0, "60 s"), (0.0004, "0 s")]
+)
+def test_message_has_the_time_limit_to_the_millisecond(seconds: float, shown: str) -> None:
+    assert str(Deadline(seconds)) == shown
+
+
 @contextlib.contextmanager
 def _accepting(serve: Callable[[socket.socket], object]) -> Iterator[int]:
     """Serve each connection in a thread, without reading a request first."""
