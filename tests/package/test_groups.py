@@ -1,4 +1,4 @@
-"""The tests are collected with the group of dependencies that they need, always by the same names."""
+"""The tests are collected with the dependencies that they need, always by the same names."""
 
 from __future__ import annotations
 
