@@ -532,16 +532,16 @@ def test_latency_is_that_of_the_operation_and_comes_first(
 def test_fault_affects_its_operation_alone(world: Direct) -> None:
     operations = calls(world)
     for call, other in itertools.product(operations, operations):
-        for status in (400, 401, 403, 404, 429, 500, 502, 599):
+        is_same = call.operation == other.operation
+        for status in (400, 401, 403, 404, 429, 500, 502, 599) if is_same else (500,):
             world.dcs.faults = [Fault(status=status, operation=call.operation)]
             got = world.plain(other)
-            if call.operation == other.operation:
+            if is_same:
                 assert got.status == status
                 is_faulty(got)
             else:
                 assert got.status < 300
             wait_until(lambda: nothing_runs(world))
-    world.dcs.faults = []
 
 
 def is_faulty(got: Got) -> None:

@@ -209,6 +209,24 @@ def test_order_of_the_faults_decides_and_removing_one_restores_the_rest() -> Non
         assert faults.draw("y") == (1.0, some[1])
 
 
+@pytest.mark.parametrize("probability", [0.05, 0.5, 1.0])
+def test_fault_with_a_probability_affects_its_operation_alone(probability: float) -> None:
+    some = [
+        Fault(status=500, operation="ScanClients", probability=probability),
+        Fault(latency=1, operation="ListClients", probability=probability),
+    ]
+    alone, together = (Faults(some, seed=1) for _ in range(2))
+    ends, delays = [], []
+    for _ in range(200):
+        ends.append(together.draw("ScanClients"))
+        assert together.draw("ShowInstance") == (0.0, None)
+        delays.append(together.draw("ListClients"))
+    assert set(ends) == {(0.0, some[0])} | ({(0.0, None)} if probability < 1 else set())
+    assert set(delays) == {(1.0, None)} | ({(0.0, None)} if probability < 1 else set())
+    # Requests of other operations change nothing of that.
+    assert [alone.draw("ScanClients") for _ in range(200)] == ends
+
+
 @pytest.mark.parametrize("name", ["latency", "probability", "status"])
 def test_bounds_of_faults(name: str) -> None:
     bounds: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {

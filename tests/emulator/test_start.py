@@ -803,6 +803,16 @@ def test_reset_that_cannot_restart_a_server_is_an_error(
     assert ask(dcs).status_code == 200
 
 
+def test_reset_restarts_no_server_without_a_reason(make_dcs: MakeDcs, connect: Connect) -> None:
+    dcs = make_dcs(nodes=2)
+    before = [server.pid for server in dcs._valkeys.values()]
+    for url in dcs.redis_urls:
+        connect(url).command("SET", "key", "value")
+    dcs.reset()
+    assert [server.pid for server in dcs._valkeys.values()] == before
+    assert [connect(url).command("DBSIZE") for url in dcs.redis_urls] == [b":0\r\n"] * 2
+
+
 def test_other_types_have_no_replicas(make_dcs: MakeDcs, connect: Connect) -> None:
     dcs = make_dcs(nodes=2, instances=[Instance(name="split", cache_mode="ha_rw_split", nodes=2)])
     urls = [url for instance in dcs.instances for url in instance["redis_urls"]]
