@@ -46,6 +46,7 @@ LINKS = st.tuples(
 @given(chain=st.lists(LINKS, min_size=1, max_size=6), cycle=st.integers(0, 9))
 @example(chain=[("ours", "cause"), ("httpx", "cause"), ("ours", "cause")], cycle=9)
 @example(chain=[("httpx", "cause"), ("ours", "cause")], cycle=0)
+@example(chain=[("ours", "cause"), ("httpx._client", "cause"), ("ours", "cause")], cycle=9)
 @example(chain=[("ours", "hidden context"), ("ours", "cause")], cycle=9)
 def test_bare_error_has_causes_without_frames_and_without_requests(
     chain: list[tuple[str, str]], cycle: int
