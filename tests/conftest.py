@@ -15,7 +15,7 @@ from support.both import Both
 from support.scripted import ScriptedServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 
 # Where tests are started in the background, Ctrl-C is ignored, and so it would be by every command
@@ -35,6 +35,16 @@ settings.register_profile(
     "long", settings.get_profile("here"), derandomize=False, max_examples=35_000
 )
 settings.load_profile("here")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Escape what cannot be encoded in captured output: it would end a run in several processes."""
+    report = yield
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -338,7 +338,8 @@ def test_reasons_of_refused_signatures(world: Direct, name: str) -> None:
             )
 
 
-def test_signed_header_may_have_any_bytes(world: Direct) -> None:
+def test_signed_header_may_have_any_bytes(world: Direct, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
     call = world.call("logical-nodes", login="none")
     target, headers = world.request(call)
     for value in ("é", "\udcff", "a\udc80b", "", " ", "☃"):
@@ -346,6 +347,8 @@ def test_signed_header_may_have_any_bytes(world: Direct) -> None:
         assert world.send("GET", target, signed).status == 200, value
         other = world.send("GET", target, signed | {"X-Trace": f"{value}x"})
         assert other.body["error_msg"].endswith(": verify aksk signature fail")
+    assert "x-trace:a\\udc80bx" in caplog.text
+    assert caplog.text.encode(), "it can be written to any file"
 
 
 # Jobs

@@ -246,7 +246,8 @@ def _explanation(
     shown = signed | dict.fromkeys(signed.keys() & _SECRET_HEADERS, "***")
     text = _signing.canonical_request(request.method, target, shown, body)
     _log.debug("refused signature; the canonical request is")
-    for line in text.split("\n"):
+    # Bytes that are not UTF-8 could not be written to a file.
+    for line in text.encode("utf-8", "backslashreplace").decode().split("\n"):
         _log.debug("%s", line)
     if request.client is None or not ip_address(request.client.host).is_loopback:
         return {}
