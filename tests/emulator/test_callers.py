@@ -37,26 +37,6 @@ def world(shared_world: World) -> World:
     return shared_world
 
 
-def calls(world: World) -> list[Call]:
-    """Return one call of each operation that succeeds."""
-    node = world.nodes[0]
-    scan = world.scan(node, clean_cache=True)
-    _, answer = world.check(scan)
-    assert answer.job is not None
-    body = {"node_id": node.node_id}
-    return [
-        scan,
-        world.read(node, ("limit", "5")),
-        world.call("kill", "POST", node, body={**body, "client_addrs": ["10.0.0.9:1"]}),
-        world.call("kill-all", "POST", node, body=body),
-        world.call("instances"),
-        world.call("instance"),
-        world.call("configs"),
-        world.call("logical-nodes"),
-        world.job(answer.job),
-    ]
-
-
 def others(text: str) -> Iterator[str]:
     """Return the text with each character changed, left out, or doubled, and each part of it."""
     for at, character in enumerate(text):
@@ -76,7 +56,7 @@ def refused(got: Got) -> tuple[int, str]:
 
 
 def test_every_operation_is_called_with_every_login(world: World) -> None:
-    for call in calls(world):
+    for call in world.one_of_each():
         for login in (*TOKENS, *KEYS, "none"):
             for project in (None, PROJECT, PROJECT[:-1], ""):
                 world.check(replace(call, login=login, project_header=project))
@@ -85,7 +65,7 @@ def test_every_operation_is_called_with_every_login(world: World) -> None:
 @pytest.mark.parametrize("name", ["token", "readonly"])
 def test_token_with_any_character_changed_is_refused(world: World, name: str) -> None:
     known = set(TOKENS.values())
-    operations = calls(world)
+    operations = world.one_of_each()
     for number, token in enumerate(others(TOKENS[name])):
         call = operations[number % len(operations)]
         target, headers = world.request(call)
@@ -96,7 +76,7 @@ def test_token_with_any_character_changed_is_refused(world: World, name: str) ->
 
 @pytest.mark.parametrize("name", KEYS)
 def test_signature_with_any_character_changed_is_refused(world: World, name: str) -> None:
-    operations = calls(world)
+    operations = world.one_of_each()
     for call in operations[:2]:
         target, headers = world.request(replace(call, login="none"))
         signed = world.sign(call, target, headers | {"X-Project-Id": PROJECT}, *KEYS[name])
@@ -297,7 +277,7 @@ def test_nodes_that_are_queried_at_once_keep_their_own_lists(
 
 
 def test_many_callers_get_their_own_answers(world: World) -> None:
-    operations = [call for call in calls(world) if call.method == "GET"]
+    operations = [call for call in world.one_of_each() if call.method == "GET"]
     began = threading.Barrier(8)
     span = Span(time.time() - 60, time.time() + 60)
     expected = [world.service.answer(call, span) for call in operations]
@@ -520,7 +500,7 @@ def test_answers_of_every_status_have_ids_of_their_own() -> None:
 
 
 def test_every_operation_is_refused_for_what_is_not_there(world: World) -> None:
-    for call in calls(world):
+    for call in world.one_of_each():
         spoilt: list[dict[str, Any]] = [
             {"instance_id": world.dcs.instance_id.upper()},
             {"instance_id": world.service.instances[1].instance_id},
@@ -532,7 +512,7 @@ def test_every_operation_is_refused_for_what_is_not_there(world: World) -> None:
         for changes in spoilt:
             if call.job_id or "job_id" not in changes:
                 world.check(replace(call, **changes))
-    assert {call.operation for call in calls(world)} == {
+    assert {call.operation for call in world.one_of_each()} == {
         operation for operations in METHODS.values() for operation in operations.values()
     }
 

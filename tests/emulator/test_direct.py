@@ -16,7 +16,7 @@ import pytest
 
 from dcs_sessions.emulator import Fault
 from emulator.direct import Direct
-from emulator.model import FIELDS, METHODS, Call, Node, Span
+from emulator.model import FIELDS, METHODS, Node, Span
 from emulator.test_model import ADDRESSES
 from emulator.world import FILTER_VALUES, KEYS, PROJECT, TOKENS, Got
 from support.waiting import wait_until
@@ -26,26 +26,6 @@ from support.waiting import wait_until
 def world() -> Iterator[Direct]:
     with Direct() as world:
         yield world
-
-
-def calls(world: Direct, node: Node | None = None) -> list[Call]:
-    """Return one call of each operation that succeeds."""
-    node = node or world.nodes[0]
-    scan = world.scan(node, clean_cache=True)
-    _, answer = world.check(scan)
-    assert answer.job is not None
-    body = {"node_id": node.node_id}
-    return [
-        scan,
-        world.read(node, ("limit", "5")),
-        world.call("kill", "POST", node, body={**body, "client_addrs": ["10.0.0.9:1"]}),
-        world.call("kill-all", "POST", node, body=body),
-        world.call("instances"),
-        world.call("instance", node=node),
-        world.call("configs", node=node),
-        world.call("logical-nodes", node=node),
-        world.job(answer.job),
-    ]
 
 
 def fill(node: Node, count: int, *, seed: int = 0) -> None:
@@ -93,7 +73,7 @@ def scanned(world: Direct, node: Node, count: int, *, seed: int = 0) -> None:
 def test_every_operation_with_every_login(world: Direct) -> None:
     headers = [(header, PROJECT) for header in (None, PROJECT, PROJECT.upper(), PROJECT[:-1], "")]
     paths = [(None, project) for project in (PROJECT.upper(), PROJECT[1:], "x")]
-    for call in calls(world):
+    for call in world.one_of_each():
         for login in (*TOKENS, *KEYS, "none"):
             for header, project in (*headers, *paths, ("x", "x")):
                 world.check(replace(call, login=login, project_header=header, project_id=project))
@@ -127,7 +107,7 @@ def spellings(text: str) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("kind", ["project_id", "instance_id", "job_id"])
 def test_ids_in_paths_are_decoded_once_and_compared_as_a_whole(world: Direct, kind: str) -> None:
-    for call in calls(world):
+    for call in world.one_of_each():
         own = getattr(call, kind)
         if not own or call.resource.startswith("kill"):
             continue
@@ -509,7 +489,7 @@ def test_latency_is_that_of_the_operation_and_comes_first(
         servers = [node.server for node in world.nodes]
         return [len(server.commands) for server in servers], len(world.state.jobs._jobs)
 
-    operations = calls(world)
+    operations = world.one_of_each()
     slept = Slept(monkeypatch, done)
     for call, other in itertools.product(operations, operations):
         world.dcs.faults = [Fault(latency=7, operation=call.operation), Fault(latency=0.5)]
@@ -530,7 +510,7 @@ def test_latency_is_that_of_the_operation_and_comes_first(
 
 
 def test_fault_affects_its_operation_alone(world: Direct) -> None:
-    operations = calls(world)
+    operations = world.one_of_each()
     for call, other in itertools.product(operations, operations):
         is_same = call.operation == other.operation
         for status in (400, 401, 403, 404, 429, 500, 502, 599) if is_same else (500,):

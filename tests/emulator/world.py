@@ -304,6 +304,25 @@ class World:
         answer = connection.getresponse()
         return answer.status, answer.getheaders(), answer.read()
 
+    def one_of_each(self, node: Node | None = None) -> list[Call]:
+        """Return one call of each operation that succeeds."""
+        node = node or self.nodes[0]
+        scan = self.scan(node, clean_cache=True)
+        _, answer = self.check(scan)
+        assert answer.job is not None
+        body = {"node_id": node.node_id}
+        return [
+            scan,
+            self.read(node, ("limit", "5")),
+            self.call("kill", "POST", node, body={**body, "client_addrs": ["10.0.0.9:1"]}),
+            self.call("kill-all", "POST", node, body=body),
+            self.call("instances"),
+            self.call("instance", node=node),
+            self.call("configs", node=node),
+            self.call("logical-nodes", node=node),
+            self.job(answer.job),
+        ]
+
     def plain(self, call: Call, connection: http.client.HTTPConnection | None = None) -> Got:
         """Send a call."""
         target, headers = self.request(call)
