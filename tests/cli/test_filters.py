@@ -136,6 +136,9 @@ def test_empty_value_of_a_filter_is_refused(name: str, value: str) -> None:
     with pytest.raises(click.BadParameter) as caught:
         parsed("--user", "default", option, value)
     assert option in caught.value.format_message()
+    if "(none)" in caught.value.format_message():
+        parsed(option, "(none)")
+        assert "flag" not in name, "it would be read as letters"
 
 
 @given(st.integers(0, 10**10))

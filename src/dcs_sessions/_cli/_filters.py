@@ -68,11 +68,9 @@ def _filled(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     `--flag ""` and `--not-addr ""` would choose every session, `--name ""` those without a name.
     """
     if not all(value.strip() for value in values):
-        raise click.BadParameter(
-            f"is empty: leave the option out, or use {NONE} for sessions without a value",
-            ctx,
-            param,
-        )
+        # A flag would read it as letters.
+        hint = "" if "flag" in str(param.name) else f", or use {NONE} for sessions without a value"
+        raise click.BadParameter(f"is empty: leave the option out{hint}", ctx, param)
     return values
 
 
