@@ -8,9 +8,11 @@ Each condition uses a random order; its seed reproduces it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 BUSY = [sys.executable, "-c", "while True: pass"]
+# As on a machine that other machines share: what runs stands still now and then, each process at
+# another moment. A pause is longer than what a test may take a call to need.
+PAUSES = (0.2, 0.8)
+BETWEEN_PAUSES = (0.5, 3.0)
 # Name -> what stands before the command, variables, and how many processes use the processor.
 CONDITIONS: dict[str, tuple[list[str], dict[str, str], int]] = {
     "as it is": ([], {}, 0),
@@ -30,7 +36,26 @@ CONDITIONS: dict[str, tuple[list[str], dict[str, str], int]] = {
     "in Shanghai": ([], {"TZ": "Asia/Shanghai"}, 0),
     "without a language": ([], {"LANG": "C", "LC_ALL": "C"}, 0),
     "with cold caches": ([], {"PYTHONDONTWRITEBYTECODE": "1"}, 0),
+    "with pauses": ([], {}, 0),
+    "with pauses at the worst moment": ([], {"DCS_SESSIONS_SHORT": "2"}, 0),
 }
+
+
+def pytest_configure() -> None:
+    """Let short timeouts pass before the call begins, as when the process stands still then."""
+    short = float(os.environ.get("DCS_SESSIONS_SHORT", "0"))
+    if not short:
+        return
+    from dcs_sessions._deadline import Deadline
+
+    begin = Deadline.__init__
+
+    def begin_and_pause(self: Deadline, seconds: float) -> None:
+        begin(self, seconds)
+        if seconds < short:
+            time.sleep(seconds + 0.01)
+
+    Deadline.__init__ = begin_and_pause  # type: ignore[method-assign]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,6 +70,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: at[str(item.path)])
 
 
+def descendants(process: int) -> list[int]:
+    """Return the processes that a process has started, and those that they have started."""
+    found = []
+    for file in Path(f"/proc/{process}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, file.read_text().split()):
+                found += [child, *descendants(child)]
+    return found
+
+
+def pause(run: subprocess.Popen[bytes], seed: str) -> None:
+    """Stop one process of a run after the other for a moment, until the run ends."""
+    dice = random.Random(seed)
+    while run.poll() is None:
+        time.sleep(dice.uniform(*BETWEEN_PAUSES))
+        for process in dice.sample(found := descendants(run.pid), min(2, len(found))):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGSTOP)
+                try:
+                    time.sleep(dice.uniform(*PAUSES))
+                finally:
+                    os.kill(process, signal.SIGCONT)
+
+
 def run(condition: str, seed: str, arguments: list[str]) -> int:
     """Run the tests once."""
     before, variables, busy = CONDITIONS[condition]
@@ -56,7 +105,10 @@ def run(condition: str, seed: str, arguments: list[str]) -> int:
     others = [subprocess.Popen(BUSY) for _ in range(busy)]
     try:
         command = [*before, sys.executable, "-m", "pytest", "-q", "-p", "flakes", *arguments]
-        return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        with subprocess.Popen(command, cwd=ROOT, env=environment) as tests:
+            if condition == "with pauses":
+                pause(tests, seed)
+            return tests.wait()
     finally:
         for other in others:
             other.kill()

@@ -172,17 +172,20 @@ def test_request_of_a_fetch_that_fails_keeps_no_secret(
 def test_all_requests_of_a_fetch_share_one_limit(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_fetching, "FETCH_SECONDS", 0.5)
+    monkeypatch.setattr(_fetching, "FETCH_SECONDS", 2.0)
     server.steps = [answer(200, {})]
+    received = []
 
     def send(tools: Tools) -> Reply:
         tools.send(request_to(server))
-        time.sleep(0.6)
+        received.append(len(server.received))
+        time.sleep(2.1)
         return tools.send(request_to(server))
 
     error = fetch(send)
+    assert received == [1]
     assert isinstance(error, ApiTimeoutError)
-    assert "no time left of 0.5 s" in str(error)
+    assert "no time left of 2 s" in str(error)
 
 
 def test_fetch_uses_the_proxy_of_its_client(server: ScriptedServer) -> None:

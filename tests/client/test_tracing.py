@@ -20,6 +20,7 @@ from dcs_sessions import Retry
 from support.both import Both
 from support.fake import FakeDcs
 from support.scripted import ScriptedServer, answer, hang_up, silence
+from support.waiting import expired
 
 JOB = {"job_id": "j", "status": "SUCCESS"}
 SCHEMA = "https://opentelemetry.io/schemas/1.29.0"
@@ -116,9 +117,14 @@ def test_failure_is_an_error_with_its_type(
     both: Both, server: ScriptedServer, exporter: InMemorySpanExporter, step: Any, kind: str
 ) -> None:
     server.steps = [step]
-    with pytest.raises(dcs_sessions.DcsSessionsError):
-        both(endpoint=server.endpoint, retry=None, timeout=0.5).get_job("j")
-    (span,) = spans(exporter)
+    client = both(endpoint=server.endpoint, retry=None)
+    expired(
+        dcs_sessions.DcsSessionsError,
+        lambda seconds: client.get_job("j", timeout=seconds),
+        lambda: server.received,
+        0.3 if step is silence else 30,
+    )
+    span = spans(exporter)[-1]
     assert facts(span)["error.type"] == kind
     assert is_error(span)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from dcs_sessions import Retry
 from dcs_sessions._async._query import pauses
 from support.both import Both
 from support.scripted import Received, ScriptedServer, Step, answer, silence
+from support.waiting import expired
 
 STARTED = answer(200, {"job_id": "j"})
 BUSY = answer(400, {"error_code": "DCS.4957", "error_msg": "not in this state"})
@@ -33,6 +36,15 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for kind in ("_async", "_sync"):
         monkeypatch.setattr(f"dcs_sessions.{kind}._query.pauses", pauses)
+
+
+def expired_query(both: Both, server: ScriptedServer, arrived: Callable[[], bool]) -> TimeoutError:
+    client = both(endpoint=server.endpoint)
+
+    def query(seconds: float) -> None:
+        client.query_sessions("i", "n", timeout=seconds)
+
+    return expired(TimeoutError, query, arrived)
 
 
 def job(status: str, **more: object) -> Step:
@@ -103,7 +115,7 @@ def test_unfinished_job_raises_after_the_timeout(both: Both, server: ScriptedSer
     ) as e:
         both(endpoint=server.endpoint).wait_for_job("j", timeout=0.2, interval=0.02)
     assert e.value.job_id == "j"
-    assert 0.2 <= time.monotonic() - started < 2
+    assert 0.2 <= time.monotonic() - started < 20
 
 
 # Querying one node
@@ -178,25 +190,27 @@ def test_failed_query_of_another_caller_is_repeated(both: Both, server: Scripted
 
 
 def test_endless_query_of_another_caller_times_out(both: Both, server: ScriptedServer) -> None:
-    Script(server, list=[NEVER], scan=[BUSY], job=[])
-    with pytest.raises(dcs_sessions.WaitTimeoutError, match="another query of the node") as caught:
-        both(endpoint=server.endpoint).query_sessions("i", "n", timeout=0.3)
-    assert caught.value.job_id is None
+    script = Script(server, list=[NEVER], scan=[BUSY], job=[])
+    error = expired_query(both, server, lambda: script.did.count("scan") > 1)
+    assert isinstance(error, dcs_sessions.WaitTimeoutError)
+    assert "another query of the node" in str(error)
+    assert error.job_id is None
 
 
 def test_scan_without_an_answer_is_not_taken_for_another_query(
     both: Both, server: ScriptedServer
 ) -> None:
-    Script(server, list=[NEVER], scan=[silence], job=[])
-    with pytest.raises(dcs_sessions.ApiTimeoutError, match=r"POST .*/clients: no response"):
-        both(endpoint=server.endpoint).query_sessions("i", "n", timeout=0.3)
+    script = Script(server, list=[NEVER], scan=[silence], job=[])
+    error = expired_query(both, server, lambda: "scan" in script.did)
+    assert isinstance(error, dcs_sessions.ApiTimeoutError)
+    assert re.search(r"POST .*/clients: no response", str(error))
 
 
 def test_endless_query_times_out(both: Both, server: ScriptedServer) -> None:
-    Script(server, list=[NEVER], scan=[STARTED], job=[job("RUNNING")])
-    with pytest.raises(dcs_sessions.WaitTimeoutError) as caught:
-        both(endpoint=server.endpoint).query_sessions("i", "n", timeout=0.3)
-    assert caught.value.job_id == "j"
+    script = Script(server, list=[NEVER], scan=[STARTED], job=[job("RUNNING")])
+    error = expired_query(both, server, lambda: "job" in script.did)
+    assert isinstance(error, dcs_sessions.WaitTimeoutError)
+    assert error.job_id == "j"
 
 
 def test_list_made_anew_while_it_is_read_is_read_again(both: Both, server: ScriptedServer) -> None:
@@ -304,8 +318,15 @@ def test_slow_node_does_not_delay_others(both: Both, server: ScriptedServer) -> 
         scan_n1=[STARTED],
         job=[job("SUCCESS")],
     )
-    result = both(endpoint=server.endpoint).query_sessions("i", timeout=0.5)
-    assert [session.id for session in result.sessions] == ["1"]
+    client = both(endpoint=server.endpoint)
+    found: list[object] = []
+    for seconds in (0.5, 2, 8):  # on a busy machine, the first is too short for both nodes
+        with contextlib.suppress(dcs_sessions.ApiTimeoutError):
+            result = client.query_sessions("i", timeout=seconds)
+            found = [session.id for session in result.sessions]
+        if found:
+            break
+    assert found == ["1"]
     assert isinstance(result.failed[0].error, dcs_sessions.WaitTimeoutError)
 
 
