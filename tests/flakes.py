@@ -37,7 +37,7 @@ CONDITIONS: dict[str, tuple[list[str], dict[str, str], int]] = {
     "without a language": ([], {"LANG": "C", "LC_ALL": "C"}, 0),
     "with cold caches": ([], {"PYTHONDONTWRITEBYTECODE": "1"}, 0),
     "with pauses": ([], {}, 0),
-    "with pauses at the worst moment": ([], {"DCS_SESSIONS_SHORT": "2"}, 0),
+    "with pauses at the worst moment": ([], {"DCS_SESSIONS_SHORT": "1"}, 0),
 }
 
 

@@ -191,10 +191,10 @@ class ApiError(DcsSessionsError):
             advice = f"retry in {self.retry_after:g} s"
         if code == _BAD_SIGNATURE:
             advice = _clock_advice(headers.get("date")) or advice
-        reason = f"{reply.status} {said[:1000]}"
+        mask = str if reply.request is None else reply.request.mask
+        reason = f"{reply.status} {mask(said)[:1000]}"
         request = "" if self.request_id is None else f" [request {self.request_id}]"
         text = f"{reason}{request}" if advice is None else f"{reason} ({advice}){request}"
-        mask = str if reply.request is None else reply.request.mask
         self.reason = shown(mask(f"{reason}{request}"))
         self.advice = advice
         Exception.__init__(self, shown(mask(text)))
@@ -341,7 +341,9 @@ def error_from(reply: Reply) -> ApiError:
         return kind(reply)
     if 500 <= reply.status <= 599:
         return ServerError(reply)
-    code, message, _, _ = _parse(reply.body)
+    # Before it is cut, since a part of a secret would not be masked.
+    _, body = _without_secrets(reply)
+    code, message, _, _ = _parse(body)
     said = " ".join(part for part in ("unexpected status", code, message) if part)
     return UnexpectedResponseError(reply, problem=said)
 

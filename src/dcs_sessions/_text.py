@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 
 from dcs_sessions._fields import is_missing
 
@@ -9,6 +10,12 @@ from dcs_sessions._fields import is_missing
 LONGEST = 2000
 # The user and the password of a URL. Greedy, for a password may hold "@" and "/".
 _LOGIN = re.compile(r"(?<=//)[^\s\"'<>]*@")
+
+# No secret is shorter, and masking short strings would hide the message.
+_SHORTEST_SECRET = 6
+# Names of characters in HTML, and letters that stand for them after a backslash.
+_NAMES = {'"': "quot", "'": "apos", "&": "amp", "<": "lt", ">": "gt"}
+_LETTERS = {"\b": "b", "\t": "t", "\n": "n", "\f": "f", "\r": "r"}
 
 
 def printable(value: object) -> str:
@@ -31,3 +38,62 @@ def shown(text: str) -> str:
     """Return text for a message: printable, at most `LONGEST` characters, no logins in URLs."""
     text = printable(_LOGIN.sub("***@", text[: 2 * LONGEST]))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Return a string with every secret of at least six characters replaced by `***`.
+
+    A secret is also found where it is encoded for JSON, a URL, HTML or Python, or for two of them.
+    """
+    # The longest first, since one may be part of another.
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        if len(secret) < _SHORTEST_SECRET:
+            break
+        text = text.replace(secret, "***")
+        # No encoding changes letters and digits. The pattern is slow to make, and rarely needed.
+        if max(re.findall("[0-9A-Za-z]*", secret), key=len) in text:
+            pattern = re.sub(r"\\+|[^0-9A-Za-z]", lambda found: _encoded(found[0]), secret)
+            text = re.sub(pattern, "***", text)
+    return text
+
+
+# How often something is encoded again. Without a limit, or if backslashes were tried in every way,
+# a pattern would take minutes for a long row of the same characters.
+_AGAIN = "{0,4}"
+
+
+def _mark(char: str, names: str = "") -> str:
+    """Return a pattern of a character that encodings use, which may be encoded itself."""
+    code = ord(char)
+    return (
+        rf"(?:%(?:25){_AGAIN}{code:02x}|\\{{0,8}}+u00{code:02x}"
+        rf"|&(?:amp;){_AGAIN}#(?:0{_AGAIN}{code}|x0{_AGAIN}{code:x});|{re.escape(char)}{names})"
+    )
+
+
+_BACKSLASH = _mark("\\")
+_BACKSLASHES = f"{_BACKSLASH}{{0,8}}+"
+_PERCENT = f"{_mark('%')}(?:25){_AGAIN}"
+_AMPERSAND = _mark("&", f"(?:amp;){_AGAIN}")
+
+
+def _encoded(text: str) -> str:
+    """Return a pattern of the ways in which a character, or backslashes, may be written."""
+    char, count = text[0], len(text)
+    code, octets = ord(char), char.encode("utf-8", "surrogatepass")
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    number = f"{_mark('#')}(?:0{_AGAIN}{code}|x0{_AGAIN}{code:x})"
+    ways = [
+        "".join(f"{_PERCENT}{octet:02x}" for octet in octets),
+        _BACKSLASHES.join(f"x{octet:02x}" for octet in octets),
+        _BACKSLASHES.join(f"u{units[at : at + 4]}" for at in range(0, len(units), 4)),
+        f"{_AMPERSAND}(?:{_NAMES.get(char, number)}|{number}){_mark(';')}",
+        f"[xu]0{{0,6}}{code:x}",
+        _LETTERS.get(char, re.escape(char)),
+        re.escape(char),
+    ]
+    if char == " ":
+        ways.append(_mark("+"))
+    if char == "\\":
+        return f"(?i:(?:{_BACKSLASH}|{'|'.join(ways)}){{{count},{8 * count}}}+)"
+    return f"(?i:{_BACKSLASHES}(?:{'|'.join(ways)}))"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
-import urllib.parse
 from typing import Final
 
 import attrs
 
-from dcs_sessions._text import shown
+from dcs_sessions._text import masked, shown
 
 # Headers whose values are not secret. All others may be, including those of the caller.
 _PUBLIC_HEADERS: Final = frozenset(
@@ -27,8 +25,6 @@ _PUBLIC_HEADERS: Final = frozenset(
         "x-sdk-date",
     }
 )
-# No secret is shorter, and masking short strings would hide the message.
-_SHORTEST_SECRET: Final = 6
 
 
 @attrs.frozen
@@ -86,28 +82,20 @@ class Request:
 
     def mask(self, text: str) -> str:
         """Return a string with every secret of this request replaced by `***`."""
-        for secret in self._secrets():
-            text = text.replace(secret, "***")
-        return text
+        return masked(text, self._secrets())
 
-    def _secrets(self) -> list[str]:
-        """Return the secrets, also as encoded in JSON and URLs, the longest first."""
+    def _secrets(self) -> set[str]:
         found = set(self.secrets)
         for name, value in self.headers.items():
             if name.lower() not in _PUBLIC_HEADERS:
                 found.add(value)
                 if name.lower() == "authorization":
-                    # The access key and the signature may be quoted on their own.
-                    parts = value.replace(",", " ").split()
-                    found.update(part.partition("=")[2] or part for part in parts[1:])
-        found -= {secret for secret in found if len(secret) < _SHORTEST_SECRET}
-        for _ in range(2):  # a JSON document may be a string within JSON
-            for secret in list(found):
-                for is_ascii in (True, False):
-                    quoted = json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
-                    found |= {quoted, quoted.replace("/", r"\/")}
-        found |= {urllib.parse.quote(secret, safe="") for secret in found}
-        return sorted(found, key=len, reverse=True)
+                    # A token, the access key and the signature may be quoted on their own.
+                    login = value.partition(" ")[2].strip()
+                    found.add(login)
+                    for part in login.replace(",", " ").split():
+                        found |= {part, part.partition("=")[2]}
+        return found
 
 
 @attrs.define(eq=False)

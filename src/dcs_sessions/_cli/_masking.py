@@ -7,6 +7,8 @@ import re
 import urllib.parse
 from pathlib import Path
 
+from dcs_sessions._text import masked
+
 _VARIABLES = (
     "DCS_SESSIONS_TOKEN",
     "DCS_SESSIONS_PASSWORD",
@@ -16,8 +18,6 @@ _VARIABLES = (
     "HUAWEICLOUD_SDK_SECURITY_TOKEN",
 )
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-# No secret is shorter, and masking single letters would hide the message.
-_SHORTEST = 6
 # Secrets from neither variables nor files, such as a token typed at a prompt.
 _known: set[str] = set()
 
@@ -29,10 +29,7 @@ def remember(secret: str) -> None:
 
 def mask(text: str) -> str:
     """Return text with every known secret replaced by `***`."""
-    # The longest first, since one may be part of another.
-    for secret in sorted(_secrets(), key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return text
+    return masked(text, _secrets())
 
 
 def _secrets() -> set[str]:
@@ -46,7 +43,7 @@ def _secrets() -> set[str]:
     except (OSError, ValueError, RuntimeError):
         text = ""
     found.update(re.findall(r"(?im)^\s*(?:ak|sk|security_token)\s*[=:]\s*(.*?)\s*$", text))
-    return {secret for secret in found if len(secret) >= _SHORTEST}
+    return found
 
 
 def _password(url: str) -> str:

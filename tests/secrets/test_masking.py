@@ -1,0 +1,160 @@
+"""Errors repeat no secret, in whatever way a response writes it and wherever a message is cut."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import json
+import re
+import urllib.parse
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dcs_sessions import _operations
+from dcs_sessions._cli import _masking
+from dcs_sessions._errors import ApiError, error_from
+from dcs_sessions._text import masked
+from dcs_sessions._wire import Reply, Request
+
+Way = Callable[[str], str]
+
+
+def replacing(pattern: str, way: Callable[[int], str], before: Way = str) -> Way:
+    """Return a function that writes the characters of a pattern in another way."""
+    return lambda text: re.sub(pattern, lambda found: way(ord(found[0])), before(text))
+
+
+def in_json(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
+
+# How services, gateways and frameworks write a string in what they return.
+WAYS: dict[str, Way] = {
+    "JSON": in_json,
+    "JSON with all letters": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    "JSON of PHP": lambda text: in_json(text).replace("/", r"\/"),
+    "JSON with upper case": lambda text: re.sub(
+        r"\\u[0-9a-f]{4}", lambda found: r"\u" + found[0][2:].upper(), in_json(text)
+    ),
+    "JSON in a page": replacing("[<>&'+]", r"\u{:04x}".format, in_json),
+    "URL": lambda text: urllib.parse.quote(text, safe=""),
+    "URL with slashes": urllib.parse.quote,
+    "URL with lower case": lambda text: re.sub(
+        "%..", lambda found: found[0].lower(), urllib.parse.quote(text)
+    ),
+    "form": urllib.parse.quote_plus,
+    "HTML": html.escape,
+    "HTML with quotes": lambda text: html.escape(text, quote=False),
+    "HTML in numbers": replacing(r"[^0-9A-Za-z]", "&#{};".format),
+    "HTML in hexadecimal numbers": replacing(r"[^0-9A-Za-z]", "&#x{:02X};".format),
+    "Python": lambda text: repr(text)[1:-1],
+    "bytes of Python": lambda text: repr(text.encode())[2:-1],
+}
+# The ends are letters: what is left of the code of a last character is no part of a secret.
+SECRETS = st.text(
+    st.sampled_from("abXY019-_.~+/= \"'\\<>&%#:;,@!{}é€😀")
+    | st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
+    min_size=10,
+    max_size=60,
+).map(lambda text: f"k{text}k")
+TWICE = st.lists(st.sampled_from(sorted(WAYS)), max_size=2)
+
+
+def write(secret: str, ways: list[str]) -> str:
+    for way in ways:
+        secret = WAYS[way](secret)
+    return secret
+
+
+@settings(deadline=None)
+@given(
+    secret=SECRETS,
+    ways=TWICE,
+    # Messages are cut after 200, 400, 1,000 and 2,000 characters.
+    before=st.integers(0, 2100) | st.sampled_from([190, 390, 990, 1990]),
+    status=st.sampled_from([200, 400, 401, 403, 404, 418, 429, 500, 503]),
+    shape=st.sampled_from(["text", "fields", "nested fields"]),
+    header=st.sampled_from(["X-Auth-Token", "X-Security-Token", "Authorization", "X-Mine", None]),
+)
+def test_no_error_has_a_part_of_a_secret_that_a_response_repeats(
+    secret: str, ways: list[str], before: int, status: int, shape: str, header: str | None
+) -> None:
+    headers = {} if header is None else {header: secret}
+    if header == "Authorization":
+        headers[header] = f"Bearer {secret}"
+    secrets = (secret,) if header is None else ()
+    request = Request("GET", "https://x", "/", headers, secrets=secrets)
+    written = write(secret, ways)
+    text = f"{'#' * before}|{written}|"
+    body = {
+        "text": text,
+        "fields": json.dumps({"error_code": "DCS.1", "error_msg": text}),
+        "nested fields": json.dumps({"error": {"code": "APIGW.1", "message": text}}),
+    }[shape]
+    reply = Reply(status, {"x-echo": text, "x-request-id": text}, body.encode(), request)
+    if status == 200:
+        with pytest.raises(ApiError) as caught:
+            _operations.get_job("p", "j").response(reply)
+        error = caught.value
+    else:
+        error = error_from(reply)
+    seen = f"{error}{vars(error)}"
+    parts = [written[at : at + 10] for at in range(max(1, len(written) - 9))]
+    assert [part for part in parts if part in seen] == []
+
+
+@given(secret=SECRETS, ways=TWICE)
+def test_command_line_masks_a_secret_in_whatever_way_it_is_written(
+    secret: str, ways: list[str]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DCS_SESSIONS_PASSWORD", secret)
+        patch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", "/nowhere")
+        written = write(secret, ways)
+        assert _masking.mask(f"<{written}>") == "<***>"
+
+
+@pytest.mark.parametrize(
+    "secret", ['/"abcdefgh', r"\\abcdefg\\", "& &abcdef&;%", r"a\&%#; bcdefg", "𐀀bcdefgh"]
+)
+def test_masking_of_a_long_response_is_quick(secret: str) -> None:
+    marks = ["\\", "%", "25", "&", "amp;", "#", "0", ";", r"\u005c", "&#92;", "u00", "x5c", "a"]
+    for pair in itertools.product(marks, repeat=2):
+        row = "".join(pair)
+        text = secret[0] + row * (20_000 // len(row)) + "abcdefgh"
+        # A pattern that tries every way takes minutes here, and the test has a timeout.
+        assert masked(text + secret, [secret]).endswith("***")
+
+
+def test_each_part_of_a_signature_and_of_a_login_is_masked() -> None:
+    signature = "SDK-HMAC-SHA256 Access=my-access-key, SignedHeaders=host, Signature=0123abcd4567"
+    for value, parts in {
+        signature: ["my-access-key", "0123abcd4567", signature],
+        "Bearer abcdefgh==": ["abcdefgh==", "Bearer abcdefgh=="],
+        "Basic  dXNlcjpwYXNzd29yZA==": ["dXNlcjpwYXNzd29yZA=="],
+        "Digest username=somebody,response=6629fae49393a053": ["6629fae49393a053", "somebody"],
+    }.items():
+        for name in ("Authorization", "authorization"):
+            request = Request("GET", "https://x", "/", {name: value})
+            for part in parts:
+                assert request.mask(f"<{part}>") == "<***>"
+
+
+def test_headers_that_have_no_secret_are_not_masked() -> None:
+    headers = {"Content-Type": "application/json", "X-SDK-Date": "20260102T030405Z"}
+    headers |= {"X-Project-Id": "a-project", "User-Agent": "dcs-sessions"}
+    request = Request("GET", "https://x", "/", {**headers, "X-Mine": "a-secret"})
+    text = " ".join(headers.values())
+    assert request.mask(f"{text} a-secret") == f"{text} ***"
+
+
+def test_short_strings_are_not_masked() -> None:
+    assert masked("12345 123456", ["", "1", "12345", "123456"]) == "12345 ***"
+
+
+def test_secret_that_is_a_part_of_another_leaves_nothing_of_it() -> None:
+    for secrets in (["abcdef", "abcdefghij"], ["abcdefghij", "abcdef"]):
+        assert masked("abcdefghij abcdef", secrets) == "*** ***"
