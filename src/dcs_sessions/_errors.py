@@ -192,7 +192,7 @@ class ApiError(DcsSessionsError):
         if code == _BAD_SIGNATURE:
             advice = _clock_advice(headers.get("date")) or advice
         mask = str if reply.request is None else reply.request.mask
-        reason = f"{reply.status} {mask(said)[:1000]}"
+        reason = f"{reply.status} {shown(mask(said))[:1000]}"
         request = "" if self.request_id is None else f" [request {self.request_id}]"
         text = f"{reason}{request}" if advice is None else f"{reason} ({advice}){request}"
         self.reason = shown(mask(f"{reason}{request}"))
@@ -384,9 +384,10 @@ def _parse(body: bytes) -> tuple[str | None, str | None, str | None, str | None]
 
 def _excerpt(body: bytes) -> str | None:
     """Return the beginning of a response that is not JSON, on one line and printable."""
-    text = body[:400].decode(errors="replace")
+    text = body[:4000].decode(errors="replace")
     words = "".join(char if char.isprintable() else " " for char in text).split()
-    return " ".join(words)[:200] or None
+    # Logins are masked before it is cut.
+    return shown(" ".join(words))[:200] or None
 
 
 def _without_secrets(reply: Reply) -> tuple[dict[str, str], bytes]:

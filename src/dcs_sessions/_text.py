@@ -10,6 +10,8 @@ from dcs_sessions._fields import is_missing
 LONGEST = 2000
 # The user and the password of a URL. Greedy, for a password may hold "@" and "/".
 _LOGIN = re.compile(r"(?<=//)[^\s\"'<>]*@")
+# Where a string is cut, the rest of a URL may be a password.
+_CUT_URL = re.compile(r"(?<=//)[^\s\"'<>]*\Z")
 
 # No secret is shorter, and masking short strings would hide the message.
 _SHORTEST_SECRET = 6
@@ -36,7 +38,9 @@ def printable(value: object) -> str:
 
 def shown(text: str) -> str:
     """Return text for a message: printable, at most `LONGEST` characters, no logins in URLs."""
-    text = printable(_LOGIN.sub("***@", text[: 2 * LONGEST]))
+    if len(text) > 2 * LONGEST:
+        text = _CUT_URL.sub("***…", text[: 2 * LONGEST])
+    text = printable(_LOGIN.sub("***@", text))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 

@@ -103,7 +103,7 @@ def test_deadline_spans_all_pages(both: Both, server: ScriptedServer) -> None:
 def test_name_must_be_a_string(both: Both, server: ScriptedServer) -> None:
     server.steps = [answer(200, rows("shop"))]
     for exact in (True, False):
-        with pytest.raises(InvalidArgumentError, match=r"^name "):
+        with pytest.raises(InvalidArgumentError, match=r"^name must be a string, not int$"):
             both(endpoint=server.endpoint).list_instances(7, exact=exact)  # type: ignore[arg-type]
 
 
@@ -164,6 +164,11 @@ def test_list_configurations_returns_the_parameters(both: Both, server: Scripted
         ({"cache_mode": "single"}, "many", (None, None)),
         ({"cache_mode": "single"}, "", (None, None)),
         ({"cache_mode": "single"}, 500, (500, 500)),
+        ({"cache_mode": "single"}, "9" * 18, (10**18 - 1, 10**18 - 1)),
+        ({"cache_mode": "single"}, "9" * 19, (None, None)),
+        ({"cache_mode": "single"}, "٣", (None, None)),
+        ({"cache_mode": "cluster", "sharding_count": 1}, "500", (500, 500)),
+        ({"cache_mode": "cluster", "sharding_count": 0}, "500", (None, 500)),
     ],
 )
 def test_connection_limit_depends_on_the_type(

@@ -158,3 +158,21 @@ def test_short_strings_are_not_masked() -> None:
 def test_secret_that_is_a_part_of_another_leaves_nothing_of_it() -> None:
     for secrets in (["abcdef", "abcdefghij"], ["abcdefghij", "abcdef"]):
         assert masked("abcdefghij abcdef", secrets) == "*** ***"
+
+
+@pytest.mark.parametrize("status", [200, 400, 418, 503])
+@pytest.mark.parametrize("shape", ["text", "fields", "value"])
+def test_no_error_has_a_part_of_a_login_of_a_url(status: int, shape: str) -> None:
+    for before in (0, 150, 350, 950, 1950, 3950):
+        text = f"{'#' * before} http://somebody:{'my-password' * 9}@proxy.example/ {'#' * before}"
+        body = {
+            "text": text,
+            "fields": json.dumps({"error_code": "DCS.1", "error_msg": text}),
+            "value": json.dumps({"job_id": "j", "status": text, "begin_time": text}),
+        }[shape]
+        request = Request("GET", "https://x", "/", {})
+        reply = Reply(status, {"x-request-id": text}, body.encode(), request)
+        try:
+            _operations.get_job("p", "j").response(reply)
+        except ApiError as error:
+            assert "my-pass" not in str(error)  # noqa: PT017 - some are successes

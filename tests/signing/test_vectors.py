@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -78,3 +79,40 @@ def test_signer_reproduces_each_vector(vector: dict[str, Any]) -> None:
         )
         == expected["authorization"]
     )
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"])
+def test_hash_in_a_header_replaces_that_of_a_body(body: bytes) -> None:
+    headers = {"X-Sdk-Date": "20260102T030405Z", "X-Sdk-Content-Sha256": "UNSIGNED-PAYLOAD"}
+    request = SdkRequest(
+        method="POST",
+        schema="https",
+        host="dcs.example",
+        resource_path="/v2/~p/a b",
+        query_params=[("b~", "~ +/é"), ("a", "")],
+        header_params=dict(headers),
+        body=body,
+    )
+    signer: Any = vendor.Signer  # untyped
+    signer(SimpleNamespace(ak="my-key", sk="my-secret")).sign(request)
+    signed = _signing.sign(
+        "post",
+        request.uri,
+        [*headers.items(), ("Host", "dcs.example")],
+        body,
+        access_key="my-key",
+        secret_key="my-secret",
+    )
+    assert signed == request.header_params["Authorization"]
+
+
+def test_bytes_of_a_header_that_are_not_utf_8_are_signed_as_they_are() -> None:
+    headers = {
+        "x-sdk-date": " 20260102T030405Z ",
+        "x-mine": b"\xff\xe9".decode(errors="surrogateescape"),
+    }
+    canonical = b"GET\n/x/\n\nx-mine:\xff\xe9\nx-sdk-date:20260102T030405Z\n\nx-mine;x-sdk-date\n"
+    canonical += hashlib.sha256(b"").hexdigest().encode()
+    text = f"SDK-HMAC-SHA256\n20260102T030405Z\n{hashlib.sha256(canonical).hexdigest()}"
+    expected = hmac.new(b"my-secret", text.encode(), "sha256").hexdigest()
+    assert _signing.signature("GET", "/x", headers, b"", secret_key="my-secret") == expected
