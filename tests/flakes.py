@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 BUSY = [sys.executable, "-c", "while True: pass"]
-# As on a machine that other machines share: what runs stands still now and then, each process at
-# another moment. A pause is longer than what a test may take a call to need.
+# Seconds for which processes stand still, as on a busy machine, and seconds between two pauses.
 PAUSES = (0.2, 0.8)
 BETWEEN_PAUSES = (0.5, 3.0)
 # Name -> what stands before the command, variables, and how many processes use the processor.
@@ -81,7 +80,7 @@ def descendants(process: int) -> list[int]:
 
 
 def pause(run: subprocess.Popen[bytes], seed: str) -> None:
-    """Stop one process of a run after the other for a moment, until the run ends."""
+    """Stop processes of a run for a moment, again and again until it ends."""
     dice = random.Random(seed)
     while run.poll() is None:
         time.sleep(dice.uniform(*BETWEEN_PAUSES))

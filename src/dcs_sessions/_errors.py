@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, ParamSpec, TypeVar, cast
 import orjson
 
 from dcs_sessions._defaults import WAIT_SECONDS
-from dcs_sessions._text import shown
+from dcs_sessions._text import LONGEST, shown, without_logins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -145,6 +145,8 @@ class ApiError(DcsSessionsError):
     headers: dict[str, str]
     body: bytes
     _status: ClassVar[int] = 0
+    # What the message says before code and message of the service.
+    _said: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -172,9 +174,9 @@ class ApiError(DcsSessionsError):
 
     def _init_from(self, reply: Reply, problem: str | None) -> None:
         headers, body = _without_secrets(reply)
+        mask = str if reply.request is None else reply.request.mask
         code, message, details, request_id = (
-            part if part is None or reply.request is None else reply.request.mask(part)
-            for part in _parse(body)
+            None if part is None else mask(part) for part in _parse(body)
         )
         self.status = reply.status
         self.error_code = code
@@ -185,13 +187,13 @@ class ApiError(DcsSessionsError):
         self.retry_after = _retry_after(headers.get("retry-after"))
         self.headers = headers
         self.body = body
-        said = problem or " ".join(part for part in (code, message) if part) or "empty answer"
+        parts = (self._said, code, message)
+        said = problem or " ".join(part for part in parts if part) or "empty answer"
         advice = _ADVICE.get(code or "")
         if self.status == 429 and self.retry_after is not None:
             advice = f"retry in {self.retry_after:g} s"
         if code == _BAD_SIGNATURE:
             advice = _clock_advice(headers.get("date")) or advice
-        mask = str if reply.request is None else reply.request.mask
         reason = f"{reply.status} {shown(mask(said))[:1000]}"
         request = "" if self.request_id is None else f" [request {self.request_id}]"
         text = f"{reason}{request}" if advice is None else f"{reason} ({advice}){request}"
@@ -242,6 +244,8 @@ class ServerError(ApiError):
 
 class UnexpectedResponseError(ApiError):
     """An undocumented status, or a body that does not match the contract."""
+
+    _said = "unexpected status"
 
 
 class JobFailedError(DcsSessionsError):
@@ -341,11 +345,7 @@ def error_from(reply: Reply) -> ApiError:
         return kind(reply)
     if 500 <= reply.status <= 599:
         return ServerError(reply)
-    # Before it is cut, since a part of a secret would not be masked.
-    _, body = _without_secrets(reply)
-    code, message, _, _ = _parse(body)
-    said = " ".join(part for part in ("unexpected status", code, message) if part)
-    return UnexpectedResponseError(reply, problem=said)
+    return UnexpectedResponseError(reply)
 
 
 def _rebuild(
@@ -384,10 +384,10 @@ def _parse(body: bytes) -> tuple[str | None, str | None, str | None, str | None]
 
 def _excerpt(body: bytes) -> str | None:
     """Return the beginning of a response that is not JSON, on one line and printable."""
-    text = body[:4000].decode(errors="replace")
+    # As many bytes as the characters that are looked at may have, and one more.
+    text = without_logins(body[: 8 * LONGEST + 1].decode(errors="replace"))
     words = "".join(char if char.isprintable() else " " for char in text).split()
-    # Logins are masked before it is cut.
-    return shown(" ".join(words))[:200] or None
+    return " ".join(words)[:200] or None
 
 
 def _without_secrets(reply: Reply) -> tuple[dict[str, str], bytes]:

@@ -15,9 +15,8 @@ _CUT_URL = re.compile(r"(?<=//)[^\s\"'<>]*\Z")
 
 # No secret is shorter, and masking short strings would hide the message.
 _SHORTEST_SECRET = 6
-# Names of characters in HTML, and letters that stand for them after a backslash.
+# Names of characters in HTML.
 _NAMES = {'"': "quot", "'": "apos", "&": "amp", "<": "lt", ">": "gt"}
-_LETTERS = {"\b": "b", "\t": "t", "\n": "n", "\f": "f", "\r": "r"}
 
 
 def printable(value: object) -> str:
@@ -38,10 +37,15 @@ def printable(value: object) -> str:
 
 def shown(text: str) -> str:
     """Return text for a message: printable, at most `LONGEST` characters, no logins in URLs."""
+    text = printable(without_logins(text))
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def without_logins(text: str) -> str:
+    """Return the beginning of a string, up to `2 * LONGEST` characters, with logins masked."""
     if len(text) > 2 * LONGEST:
         text = _CUT_URL.sub("***…", text[: 2 * LONGEST])
-    text = printable(_LOGIN.sub("***@", text))
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return _LOGIN.sub("***@", text)
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
@@ -79,6 +83,8 @@ _BACKSLASH = _mark("\\")
 _BACKSLASHES = f"{_BACKSLASH}{{0,8}}+"
 _PERCENT = f"{_mark('%')}(?:25){_AGAIN}"
 _AMPERSAND = _mark("&", f"(?:amp;){_AGAIN}")
+# What stands for a character in forms, and after a backslash.
+_OTHERS = {" ": _mark("+"), "\b": "b", "\t": "t", "\n": "n", "\f": "f", "\r": "r"}
 
 
 def _encoded(text: str) -> str:
@@ -86,18 +92,17 @@ def _encoded(text: str) -> str:
     char, count = text[0], len(text)
     code, octets = ord(char), char.encode("utf-8", "surrogatepass")
     units = char.encode("utf-16-be", "surrogatepass").hex()
-    number = f"{_mark('#')}(?:0{_AGAIN}{code}|x0{_AGAIN}{code:x})"
+    names = f"{_NAMES[char]}|" if char in _NAMES else ""
     ways = [
         "".join(f"{_PERCENT}{octet:02x}" for octet in octets),
         _BACKSLASHES.join(f"x{octet:02x}" for octet in octets),
         _BACKSLASHES.join(f"u{units[at : at + 4]}" for at in range(0, len(units), 4)),
-        f"{_AMPERSAND}(?:{_NAMES.get(char, number)}|{number}){_mark(';')}",
+        f"{_AMPERSAND}(?:{names}{_mark('#')}(?:0{_AGAIN}{code}|x0{_AGAIN}{code:x})){_mark(';')}",
         f"[xu]0{{0,6}}{code:x}",
-        _LETTERS.get(char, re.escape(char)),
         re.escape(char),
     ]
-    if char == " ":
-        ways.append(_mark("+"))
+    if char in _OTHERS:
+        ways.append(_OTHERS[char])
     if char == "\\":
         return f"(?i:(?:{_BACKSLASH}|{'|'.join(ways)}){{{count},{8 * count}}}+)"
     return f"(?i:{_BACKSLASHES}(?:{'|'.join(ways)}))"

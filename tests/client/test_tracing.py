@@ -118,13 +118,14 @@ def test_failure_is_an_error_with_its_type(
 ) -> None:
     server.steps = [step]
     client = both(endpoint=server.endpoint, retry=None)
-    expired(
-        dcs_sessions.DcsSessionsError,
-        lambda seconds: client.get_job("j", timeout=seconds),
-        lambda: server.received,
-        0.3 if step is silence else 30,
-    )
-    span = spans(exporter)[-1]
+
+    def get_job(seconds: float) -> None:
+        exporter.clear()
+        client.get_job("j", timeout=seconds)
+
+    seconds = 0.3 if step is silence else 30
+    expired(dcs_sessions.DcsSessionsError, get_job, lambda: server.received, seconds)
+    (span,) = spans(exporter)
     assert facts(span)["error.type"] == kind
     assert is_error(span)
 
