@@ -23,7 +23,28 @@ R = TypeVar("R")
 # Default of an argument for which None has a meaning.
 NOT_GIVEN: Final[Any] = object()
 
+# `threading.TIMEOUT_MAX` of Windows is little more. A program may pass far more for "no timeout".
+_LONGEST_SECONDS: Final = 4_000_000.0
+
 _HEADER_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_HEADER_VALUE: Final = r"(?:[!-~](?:[ -~\t]*[!-~])?)?"
+# They say where a body ends, and what happens to the connection: with those of a caller, the
+# service would read a request that is not the one that was sent.
+_OF_THE_CONNECTION: Final = frozenset(
+    {
+        "Connection",
+        "Content-Length",
+        "Expect",
+        "Keep-Alive",
+        "Proxy-Authenticate",
+        "Proxy-Authorization",
+        "Proxy-Connection",
+        "Te",
+        "Trailer",
+        "Transfer-Encoding",
+        "Upgrade",
+    }
+)
 
 
 class CallOptions(TypedDict, total=False):
@@ -78,9 +99,9 @@ def _check_attempts(_: object, field: attrs.Attribute[int], value: object) -> No
 
 
 def _check_wait(_: object, field: attrs.Attribute[float], value: object) -> None:
-    if not isinstance(value, int | float) or not 0 <= value < math.inf:
+    if not isinstance(value, int | float) or not 0 <= value <= _LONGEST_SECONDS:
         raise InvalidArgumentError(
-            f"{field.name} {value!r} must be a number of seconds, at least 0"
+            f"{field.name} {value!r} must be a number of seconds from 0 to {_LONGEST_SECONDS:.0f}"
         )
 
 
@@ -165,11 +186,11 @@ def checked_concurrency(value: object, max_connections: int) -> int:
 
 
 def checked_seconds(name: str, value: float) -> float:
-    """Return a number of seconds, if it is valid."""
+    """Return a number of seconds, if it is valid; at most what every system can wait for."""
     number: object = value  # callers may pass any type
     if type(number) not in {int, float} or not 0 < value < math.inf:
         raise InvalidArgumentError(f"{name} {value!r} must be a number of seconds greater than 0")
-    return float(value)
+    return float(min(value, _LONGEST_SECONDS))
 
 
 def checked_flag(name: str, value: object) -> bool:
@@ -230,14 +251,29 @@ class Headers(dict[str, str]):
 
 
 def checked_headers(headers: object) -> Headers:
-    """Return headers, if they are valid. The message never shows a value."""
+    """Return headers, if they are valid. The message never shows a value.
+
+    Names are returned in one spelling, the one that the client uses itself, such as `X-Auth-Token`:
+    they are not case-sensitive, and the same header must not be sent twice.
+
+    Raises:
+        InvalidArgumentError: A name or a value is invalid, or the header is not for callers.
+    """
     if not isinstance(headers, Mapping):
         raise InvalidArgumentError("headers must be a mapping of strings")
+    checked = Headers()
     for name, value in cast("Mapping[object, object]", headers).items():
         if not isinstance(name, str) or not re.fullmatch(_HEADER_NAME, name):
             raise InvalidArgumentError(f"headers: {name!r} is not a valid header name")
-        if not isinstance(value, str) or not re.fullmatch(r"[\x20-\x7e\t]*", value):
+        if not isinstance(value, str) or not re.fullmatch(_HEADER_VALUE, value):
             raise InvalidArgumentError(
-                f"headers: the value of {name} has characters that are invalid in a header"
+                f"headers: the value of {name} has characters that are invalid in a header, "
+                "or blanks at an end"
             )
-    return Headers(cast("Mapping[str, str]", headers))
+        spelled = "-".join(part.capitalize() for part in name.split("-"))
+        if spelled in _OF_THE_CONNECTION:
+            raise InvalidArgumentError(f"headers: {name} is set by the client alone")
+        if spelled in checked:
+            raise InvalidArgumentError(f"headers: {name} is there twice")
+        checked[spelled] = value
+    return checked

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import math
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import dcs_sessions
 from dcs_sessions import InvalidArgumentError, NodeSessions, PasswordAuth, QueryResult, Session
@@ -114,9 +118,82 @@ def test_timeout_of_a_call_is_honoured(
         call(client, method, arguments, timeout=-1)
 
 
-def test_timeout_of_a_copy_is_checked(both: Both) -> None:
-    with pytest.raises(InvalidArgumentError, match=r"^timeout "):
-        both(endpoint="http://127.0.0.1:1").with_options(timeout=-1)
+def refusal(call: Callable[[], object]) -> str:
+    """Return the error of a call with a wrong argument, or an empty string."""
+    try:
+        call()
+    except dcs_sessions.DcsSessionsError as error:
+        return str(error)
+    return ""
+
+
+anything = st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+
+
+@given(anything)
+@example(math.inf)
+@example(5e-324)
+@example(10**400)
+@example(True)
+def test_timeout_is_a_finite_number_above_0(value: Any) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    client = dcs_sessions.Client(
+        endpoint="http://127.0.0.1:1", project_id="p", auth=dcs_sessions.TokenAuth("t")
+    )
+    for change in (client.with_options, partial(client.get_job, "")):
+        # Whatever the timeout, there is no job with an empty ID.
+        refused = refusal(partial(change, timeout=value)).startswith("timeout ")
+        assert refused is not (number and 0 < value < math.inf)
+
+
+@pytest.mark.parametrize("seconds", [1e7, 1e10, 1e18, 1.7e308, 10**400])
+def test_timeout_may_be_longer_than_any_system_can_wait(
+    both: Both, server: ScriptedServer, seconds: float
+) -> None:
+    server.steps = [
+        answer(429),
+        answer(200, {"job_id": "j", "status": "RUNNING"}),
+        answer(200, {"job_id": "j", "status": "SUCCESS"}),
+    ]
+    retry = dcs_sessions.Retry(wait_initial=0, wait_jitter=0)
+    client = both(endpoint=server.endpoint, timeout=seconds, retry=retry)
+    client.wait_for_job("j", timeout=seconds, interval=0.001)
+    assert len(server.received) == 3
+    with FakeDcs(n1=[[]]) as fake:
+        both(endpoint=fake.endpoint).query_sessions("i", timeout=seconds)
+
+
+@given(st.integers(1, 200), st.none() | anything | st.integers(0, 201))
+def test_concurrency_is_an_integer_from_1_to_the_number_of_connections(
+    connections: int, value: Any
+) -> None:
+    limits: dict[str, Any] = {"concurrency": value, "max_connections": connections}
+    for kind in (dcs_sessions.Client, dcs_sessions.AsyncClient):
+        arguments = {"endpoint": "http://127.0.0.1:1", "project_id": "p"} | limits
+        refused = refusal(partial(kind, auth=dcs_sessions.TokenAuth("t"), **arguments))
+        allowed = value is None or (type(value) is int and 1 <= value <= connections)
+        assert refused.startswith("concurrency ") is not allowed
+
+
+@pytest.mark.parametrize("wrong", ["a-token", None, 5, {"token": "a-token"}])
+def test_wrong_credentials_are_refused_without_being_shown(wrong: Any) -> None:
+    with pytest.raises(dcs_sessions.ConfigurationError) as caught:
+        dcs_sessions.Client(endpoint="http://127.0.0.1:1", project_id="p", auth=wrong)
+    assert str(caught.value) == (
+        "auth must be TokenAuth(...), AkSkAuth(...), PasswordAuth(...) or EcsMetadataAuth()"
+    )
+
+
+async def coroutine_function() -> None: ...
+
+
+@pytest.mark.parametrize("wrong", [coroutine_function, 5, "function"])
+@pytest.mark.parametrize("name", ["fits", "on_outcome"])
+def test_async_functions_are_refused(both: Both, wrong: Any, name: str) -> None:
+    functions: dict[str, Any] = {name: wrong}
+    client = both(endpoint="http://127.0.0.1:1")
+    with pytest.raises(InvalidArgumentError, match=f"^{name} must be a function that is not async"):
+        client.end_sessions("i", CHOSEN, **functions)
 
 
 @pytest.mark.parametrize("raw", [False, True], ids=["client", "raw"])

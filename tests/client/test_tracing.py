@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import dcs_sessions
 from dcs_sessions import Retry
+from dcs_sessions._tracing import Exchange, expecting
+from dcs_sessions._tracing import span as tracing_span
+from dcs_sessions._wire import Request
 from support.both import Both
 from support.fake import FakeDcs
 from support.scripted import ScriptedServer, answer, hang_up, silence
@@ -233,3 +241,143 @@ def test_opentelemetry_is_not_imported() -> None:
         "sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def exchange(origin: str, status: int | None = 200, error: BaseException | None = None) -> None:
+    with Exchange(Request("GET", origin, "/v2/p/jobs/j", {}), "ShowJobInfo", 0) as opened:
+        opened.status = status
+        opened.error = error
+
+
+@pytest.mark.parametrize("traced", [False, True])
+@pytest.mark.parametrize("measured", [False, True])
+def test_program_may_use_only_spans_or_only_metrics(
+    exporter: InMemorySpanExporter,
+    reader: InMemoryMetricReader,
+    monkeypatch: pytest.MonkeyPatch,
+    traced: bool,
+    measured: bool,
+) -> None:
+    if not traced:
+        monkeypatch.delitem(sys.modules, "opentelemetry.trace")
+    if not measured:
+        monkeypatch.delitem(sys.modules, "opentelemetry.metrics")
+    exchange("https://a.example")
+    with tracing_span("query", "i"):
+        pass
+    assert len(spans(exporter)) == 2 * traced
+    assert (reader.get_metrics_data() is not None) is measured
+
+
+@pytest.mark.parametrize(
+    ("origin", "address", "port"),
+    [
+        ("https://dcs.example", "dcs.example", 443),
+        ("http://dcs.example", "dcs.example", 80),
+        ("https://dcs.example:8443", "dcs.example", 8443),
+        ("http://[::1]:81", "::1", 81),
+    ],
+)
+def test_server_of_a_span_is_that_of_the_url(
+    exporter: InMemorySpanExporter, origin: str, address: str, port: int
+) -> None:
+    exchange(origin)
+    (span,) = spans(exporter)
+    found = facts(span)
+    assert (found["server.address"], found["server.port"]) == (address, port)
+
+
+@given(status=st.integers(100, 599), expected=st.frozensets(st.integers(400, 599), max_size=3))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_status_of_400_or_more_is_an_error_unless_it_is_expected(
+    exporter: InMemorySpanExporter, status: int, expected: frozenset[int]
+) -> None:
+    exporter.clear()
+    with expecting(*expected):
+        exchange("https://a.example", status)
+    exchange("https://a.example", status)
+    for span, known in zip(spans(exporter), [expected, ()], strict=True):
+        wrong = status >= 400 and status not in known
+        assert is_error(span) is wrong
+        assert facts(span).get("error.type") == (str(status) if wrong else None)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ValueError(), "ValueError"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (dcs_sessions.ApiTimeoutError("late"), "dcs_sessions.ApiTimeoutError"),
+        (subprocess.TimeoutExpired("x", 1), "subprocess.TimeoutExpired"),
+        (json.JSONDecodeError("x", "", 0), "json.JSONDecodeError"),
+    ],
+)
+def test_type_of_an_error_is_its_public_name(
+    exporter: InMemorySpanExporter, error: BaseException, kind: str
+) -> None:
+    exchange("https://a.example", None, error)
+    with pytest.raises(type(error)), tracing_span("query", "i"):
+        raise error
+    for span in spans(exporter):
+        assert facts(span)["error.type"] == kind
+        assert is_error(span)
+        assert span.status.description is None
+        assert not span.events
+
+
+def test_span_without_the_id_of_an_instance_has_no_such_attribute(
+    exporter: InMemorySpanExporter,
+) -> None:
+    with tracing_span("query", 5):
+        pass
+    (span,) = spans(exporter)
+    assert facts(span) == {}
+
+
+def test_duration_is_that_of_the_request(reader: InMemoryMetricReader) -> None:
+    before = time.perf_counter()
+    with Exchange(Request("GET", "https://a.example", "/", {}), "ShowJobInfo", 0):
+        time.sleep(0.01)
+    longest = time.perf_counter() - before
+    data = reader.get_metrics_data()
+    assert data is not None
+    (scope,) = data.resource_metrics[0].scope_metrics
+    assert scope.scope.schema_url == SCHEMA
+    (point,) = list(scope.metrics[0].data.data_points)
+    assert isinstance(point, HistogramDataPoint)
+    assert 0.01 <= point.sum <= longest
+
+
+class OldMeter:
+    """A meter of OpenTelemetry before 1.30, which takes no buckets.
+
+    Attributes:
+        made: Arguments of the histograms that were created.
+    """
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, str, str]] = []
+
+    def create_histogram(self, name: str, unit: str, description: str) -> OldMeter:
+        self.made.append((name, unit, description))
+        return self
+
+    def record(self, seconds: float, attributes: dict[str, Any]) -> None:
+        assert seconds >= 0
+        assert attributes["http.request.method"] == "GET"
+
+
+def test_old_version_of_opentelemetry_gets_a_histogram_without_buckets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    provider, meter = object(), OldMeter()
+    old = SimpleNamespace(
+        get_meter_provider=lambda: provider, get_meter=lambda *_, schema_url: meter
+    )
+    monkeypatch.setitem(sys.modules, "opentelemetry.metrics", old)
+    monkeypatch.delitem(sys.modules, "opentelemetry.trace")
+    exchange("https://a.example")
+    exchange("https://a.example")
+    assert meter.made == [
+        ("http.client.request.duration", "s", "Duration of HTTP client requests.")
+    ], "one histogram for each provider"

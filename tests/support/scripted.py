@@ -22,6 +22,8 @@ class Received:
     target: str
     headers: Mapping[str, str]
     body: bytes
+    # Names as they were sent, also those that were sent twice.
+    fields: tuple[tuple[str, str], ...] = ()
 
     @property
     def path(self) -> str:
@@ -176,9 +178,10 @@ def _read(stream: Any) -> Received | None:
     line = stream.readline().decode("latin-1").split()
     if len(line) < 2:
         return None  # the end, or no HTTP: after the answer to CONNECT, TLS follows
-    headers: dict[str, str] = {}
+    fields: list[tuple[str, str]] = []
     while (header := stream.readline().decode("latin-1").rstrip("\r\n")) != "":
         name, _, value = header.partition(":")
-        headers[name.lower()] = value.strip()
+        fields.append((name, value.strip()))
+    headers = {name.lower(): value for name, value in fields}
     body = stream.read(int(headers.get("content-length", 0)))
-    return Received(line[0], line[1], headers, body)
+    return Received(line[0], line[1], headers, body, tuple(fields))
