@@ -249,6 +249,11 @@ def test_completion_is_cached_and_silent(cli: Cli, tmp_path: Path, fake: FakeDcs
         assert complete(other, "query", "check") == []
 
 
+@pytest.mark.parametrize("asked", ["--ask-token", "--ask-password"])
+def test_completion_never_prompts(cli: Cli, asked: str) -> None:
+    assert complete(cli, "query", asked, "check") == []
+
+
 def test_names_that_a_shell_would_act_on_are_not_completed(fake: FakeDcs, fake_cli: Cli) -> None:
     names = ["shop-$(reboot)", "shop-`x`", "shop-a b", "shop-\x1b[1m", "shop-ok"]
     fake.instances = [{"instance_id": f"i{n}", "name": name} for n, name in enumerate(names)]

@@ -7,10 +7,13 @@ import logging
 import pickle
 import platform
 import types
+import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import dcs_sessions
 from dcs_sessions import InvalidArgumentError, Retry, TokenAuth
@@ -451,3 +454,50 @@ def test_client_of_the_environment_has_the_options_that_are_given(
     assert request.headers["X-Auth-Token"] == "of-the-environment"
     assert request.headers["X-Mine"] == "1"
     assert scene.timeouts == [7.0]
+
+
+class Accounts:
+    """A transport to a service where each account has a project of its own."""
+
+    def __init__(self) -> None:
+        # Account and project of each call.
+        self.calls: list[tuple[str, str]] = []
+
+    def send(self, request: Request, timeout: float) -> Reply:
+        del timeout
+        account = request.headers["X-Auth-Token"]
+        host = urllib.parse.urlsplit(request.url).hostname or ""
+        if host.startswith("iam."):
+            return ok({"projects": [{"id": f"project-of-{account}"}]})
+        self.calls.append((account, request.target.split("/")[2]))
+        return ok()
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "account": st.sampled_from("ab"),
+                "timeout": st.just(5.0),
+            },
+        ),
+        max_size=5,
+    )
+)
+@example([{"account": "b"}])
+def test_call_of_any_copy_is_for_the_project_of_its_credentials(
+    changes: list[dict[str, Any]],
+) -> None:
+    service = Accounts()
+    auths = {name: TokenAuth(name) for name in "ab"}
+    client = dcs_sessions.Client(region="cn-north-4", auth=auths["a"], transport=service)
+    clients = [client]
+    for change in changes:
+        if "account" in change:
+            change["auth"] = auths[change.pop("account")]
+        clients.append(clients[-1].with_options(**change))
+    for one in (*clients, *clients):
+        one.get_job("j")
+    assert set(service.calls) <= {(name, f"project-of-{name}") for name in "ab"}
+    assert len(service.calls) == 2 * len(clients)

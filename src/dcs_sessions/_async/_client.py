@@ -268,7 +268,7 @@ class AsyncClient:
         if project_id is not NOT_GIVEN:
             changes["project_id"] = project_id
         other = copy.copy(self)
-        other._sender = attrs.evolve(self._sender, options=attrs.evolve(options, **changes))  # noqa: SLF001
+        other._sender = self._sender.with_options(attrs.evolve(options, **changes))  # noqa: SLF001
         return other
 
     @property

@@ -73,7 +73,8 @@ class AsyncSender:
     Attributes:
         options: Configuration of the client.
         transport: Sends one request. Copies of a client share it.
-        projects: Project IDs that were looked up, by region. Copies share them.
+        projects: Project IDs that were looked up, by region. Copies with the same credentials
+            share them.
         pace: Rate of calls. Copies share it.
         accepted: The credentials that the service accepted last. Copies share it.
     """
@@ -90,7 +91,9 @@ class AsyncSender:
 
     def with_options(self, options: Options) -> Self:
         """Return a copy with other options."""
-        return attrs.evolve(self, options=options)
+        # Other credentials may be those of another account, whose projects are others.
+        same = options.auth is self.options.auth
+        return attrs.evolve(self, options=options, projects=self.projects if same else {})
 
     def is_accepted(self) -> bool:
         """Return whether the service has accepted the credentials recently.

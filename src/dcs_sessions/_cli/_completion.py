@@ -113,7 +113,7 @@ def _cached(
 
     with contextlib.suppress(Exception):
         connection = Connection.of(ctx.params)
-        if connection.ask_token:
+        if connection.ask_token or connection.ask_password:
             return []
         key = json.dumps([what, connection.endpoint, connection.region, connection.project_id])
         folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dcs-sessions"

@@ -10,7 +10,7 @@ import attrs
 import click
 
 from dcs_sessions._cli import _completion
-from dcs_sessions._cli._console import CommonOption, output_options
+from dcs_sessions._cli._console import CommonOption, Seconds, output_options
 from dcs_sessions._cli._instance import InstanceArgument
 from dcs_sessions._defaults import CALL_SECONDS, WAIT_SECONDS
 
@@ -246,7 +246,7 @@ OPTIONS = (
     _option(
         "--timeout",
         metavar="SECONDS",
-        type=click.FloatRange(0, 86400, min_open=True),
+        type=Seconds(0, 86400, min_open=True),
         help=f"How long to wait for the service.  [default: {CALL_SECONDS:g} for a call, "
         f"{WAIT_SECONDS:g} for a job]",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +19,19 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 _QUIET = "dcs_sessions.quiet"
 _DEBUG = "dcs_sessions.debug"
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds in a range."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number. For click, NaN is in every range."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return number
 
 
 class CommonOption(click.Option):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 import click
 
-from dcs_sessions._cli._console import debug_option
+from dcs_sessions._cli._console import Seconds, debug_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -100,7 +100,7 @@ def _rate_limit(
 )
 @click.option(
     "--scan-delay",
-    type=click.FloatRange(0, 3600),
+    type=Seconds(0, 3600),
     default=0.0,
     metavar="SECONDS",
     help="Minimum duration of a scan in seconds.  [default: 0]",
@@ -113,7 +113,7 @@ def _rate_limit(
 )
 @click.option(
     "--key-lock",
-    type=click.FloatRange(0, 3600),
+    type=Seconds(0, 3600),
     default=0.0,
     metavar="SECONDS",
     help="How long an access key is locked after more than five refused signatures in a row; the "

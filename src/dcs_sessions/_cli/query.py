@@ -58,10 +58,12 @@ def _columns(
     show_default=True,
     help="Ascending or descending.",
 )
-@click.option("--limit", type=click.IntRange(0), metavar="N", help="Print at most N sessions.")
+@click.option(
+    "--limit", type=click.IntRange(0, 10**9), metavar="N", help="Print at most N sessions."
+)
 @click.option(
     "--watch",
-    type=click.FloatRange(0.1, 86400),
+    type=_console.Seconds(0.1, 86400),
     metavar="SECONDS",
     help="Repeat the query at this interval, and mark sessions that came (+) and went (-). Ctrl-C "
     "ends it. With -o jsonl, print the list once and then the changes; the field `change` is "

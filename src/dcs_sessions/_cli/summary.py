@@ -73,7 +73,7 @@ def _groups(
 )
 @click.option(
     "--top",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 10**9),
     metavar="N",
     help=f"Number of values for each field.  [default: {TOP}; with -o json, jsonl, csv all]",
 )
@@ -86,7 +86,7 @@ def _groups(
 )
 @click.option(
     "--watch",
-    type=click.FloatRange(0.1, 86400),
+    type=_console.Seconds(0.1, 86400),
     metavar="SECONDS",
     help="Repeat the summary at this interval. Ctrl-C ends it.",
 )

@@ -330,6 +330,12 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, also if an error occurs."""
+        try:
+            await self._respond(scope, receive, send)
+        except asyncio.CancelledError:  # the server is stopping
+            await Nothing()(scope, receive, send)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = uuid.uuid4().hex
         request = Request(scope, receive)
         refused = False
@@ -337,8 +343,6 @@ class App:
             response = await self._answer(request)
         except ClientDisconnect:
             return
-        except asyncio.CancelledError:  # the server is stopping
-            response = Nothing()
         except ApiError as error:
             response = error.response(request_id)
             refused = error.code == "APIGW.0201"
