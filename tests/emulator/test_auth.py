@@ -217,6 +217,18 @@ def test_changed_header_is_refused(request_: Signed) -> None:
     _is_refused(request_.send())
 
 
+@pytest.mark.parametrize("name", ["X-Sdk-Date", "X-Project-Id", "Content-Type"])
+@pytest.mark.parametrize("before", [False, True])
+def test_signed_header_that_is_sent_twice_is_refused(
+    request_: Signed, name: str, before: bool
+) -> None:
+    sent = list(request_.sign().headers.items())
+    # Even with the same value: an application may read any of them.
+    sent.insert(0 if before else len(sent), (name, request_.headers[name]))
+    target, body = request_.target, request_.body
+    _is_refused(ask(request_.dcs, request_.method, target, content=body, headers=sent))
+
+
 def test_removed_header_is_refused(request_: Signed) -> None:
     del request_.sign().headers["X-Project-Id"]
     _is_refused(request_.send())

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -279,3 +280,12 @@ def test_every_host_name_is_answered_where_others_are_let_in(make_dcs: MakeDcs) 
     assert httpx.get(
         f"{dcs.endpoint}{path}", headers=headers, trust_env=False, verify=False
     ).is_success
+
+
+def test_star_import_has_every_public_name() -> None:
+    public = {
+        name
+        for name, value in vars(emulator).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+    assert set(emulator.__all__) == public

@@ -221,6 +221,34 @@ def test_seed_repeats_random_faults(make_dcs: MakeDcs, make_api: MakeApi) -> Non
     assert len({tuple(f.draw("x")[1] is None for _ in range(30)) for f in others}) == 10
 
 
+def refused_in_every_way(dcs: Emulator, api: Api) -> None:
+    """Make requests of which none is carried out."""
+    nodes = f"{api.instance}/logical-nodes"
+    for token in ("", "wrong", EXPIRED_TOKEN, dcs.noaccess_token):
+        assert api.http.get(nodes, headers={"X-Auth-Token": token}).status_code in {401, 403}
+    assert api.http.get(nodes, headers={"X-Project-Id": "other"}).status_code == 401
+    signed = {"X-Auth-Token": "", "Authorization": "SDK-HMAC-SHA256 x"}
+    assert api.http.get(nodes, headers=signed).status_code == 401
+    assert api.http.get(f"{api.instance}x/logical-nodes").status_code == 404
+    assert api.http.get(f"{api.instance}/no-such-thing").status_code == 404
+    assert api.http.delete(nodes).status_code == 405
+
+
+def test_refused_requests_have_no_part_in_random_faults(
+    make_dcs: MakeDcs, make_api: MakeApi
+) -> None:
+    faults = [Fault(status=503, probability=0.5)]
+    first = make_dcs(faults=faults)
+    seen = fates(make_api(first), 12)
+    other = make_dcs(faults=faults, seed=first.seed)
+    api = make_api(other)
+    found: list[int] = []
+    for _ in range(12):
+        refused_in_every_way(other, api)
+        found += fates(api, 1)
+    assert found == seen
+
+
 def test_fault_occurs_with_its_probability() -> None:
     faults = Faults([Fault(truncate=True, probability=0.2)], seed=1)
     struck = sum(faults.draw("ListClients")[1] is not None for _ in range(10_000))
