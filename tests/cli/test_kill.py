@@ -56,6 +56,21 @@ def test_kill_by_address_ends_that_session_only(cli: Cli, own: Emulator, connect
     assert is_alive(other)
 
 
+@pytest.mark.parametrize("yes", [[], ["--yes"], ["-y", "-q"]], ids=["ask", "yes", "y"])
+@pytest.mark.parametrize("dry_run", ["--dry-run", "-n"])
+@pytest.mark.parametrize("way", ["address", "filter", "rows"])
+def test_dry_run_ends_nothing_whatever_else_is_asked_for(
+    cli: Cli, own: Emulator, connect: Connect, way: str, dry_run: str, yes: list[str]
+) -> None:
+    victim = connect("spared-by-dry-run")
+    chosen = {"address": [peer_of(victim)], "filter": ["--name", "spared-by-*"], "rows": ["-"]}
+    rows = cli("query", own.instance_id, "--name", "spared-by-*", "-o", "jsonl").stdout
+    words = ["kill", own.instance_id, *chosen[way], *yes, dry_run]
+    tried = cli(*words, "-o", "jsonl", stdin=rows if way == "rows" else "")
+    assert {result for result, _ in results(tried.stdout).values()} == {"would end"}
+    assert is_alive(victim)
+
+
 def test_address_on_another_node_is_not_found(cli: Cli, own: Emulator, connect: Connect) -> None:
     victim = connect("elsewhere")
     words = ("kill", own.instance_id, "--node", own.node_ids[1], peer_of(victim), "--yes")

@@ -234,6 +234,12 @@ def test_tls_keys_are_logged_to_sslkeylogfile(
     assert "TRAFFIC_SECRET" in log.read_text()
 
 
+@pytest.mark.parametrize("verify", ["", b"", b"/no/such/file", 5, None])
+def test_verify_that_names_nothing_is_refused(both: Both, verify: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"^verify: .* must be True, False, a path, or"):
+        both(endpoint="https://x", verify=verify, auth=TokenAuth("t"))
+
+
 @pytest.mark.parametrize("verify", [Path("/no/such/file"), "/no/such/file"])
 def test_missing_certificate_file_is_named(both: Both, verify: object) -> None:
     with pytest.raises(DcsSessionsError, match=r"^verify: /no/such/file: cannot be read"):

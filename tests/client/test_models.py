@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+import attrs
 import orjson
 import pytest
 import valkey
@@ -21,6 +22,7 @@ import dcs_sessions
 from dcs_sessions import (
     UNSET,
     Job,
+    Node,
     NodeSessions,
     QueryResult,
     Session,
@@ -197,6 +199,27 @@ def test_result_is_iterable_and_becomes_json() -> None:
     }
     assert result.to_dict() == expected
     assert json.loads(result.to_json()) == expected
+
+
+def test_chosen_sessions_keep_all_that_is_known_of_their_nodes() -> None:
+    result = QueryResult(
+        [
+            attrs.evolve(
+                node, node=Node.from_dict({"node_id": node.node_id}), asked_at=1, read_at=2
+            )
+            for node in _result().nodes
+        ]
+    )
+    chosen = result.where(lambda session: session.addr != "no such address")
+    assert [attrs.asdict(node, recurse=False) for node in chosen.nodes] == [
+        attrs.asdict(node, recurse=False) for node in result.nodes
+    ]
+    none = result.where(lambda _: False)
+    for before, after in zip(result.nodes, none.nodes, strict=True):
+        assert attrs.asdict(after, recurse=False) == {
+            **attrs.asdict(before, recurse=False),
+            "sessions": [],
+        }
 
 
 def test_result_without_sessions_is_true() -> None:

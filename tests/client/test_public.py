@@ -16,6 +16,7 @@ from dcs_sessions import AsyncClient, Client, TokenAuth
 from dcs_sessions._async._raw import AsyncRawClient
 from dcs_sessions._sync._raw import RawClient
 from support.both import Both
+from support.logs import messages_here
 from support.scripted import ScriptedServer, answer, hang_up
 
 JOB = answer(200, {"job_id": "j", "status": "SUCCESS"}, {"X-Request-Id": "r-1"})
@@ -70,7 +71,7 @@ def test_call_is_logged_without_a_secret(
     client.get_job("j")
     with pytest.raises(dcs_sessions.ApiConnectionError):
         client.kill_sessions("i", "n", ["1.2.3.4:5"])
-    messages = [r.getMessage() for r in caplog.records if r.name == "dcs_sessions"]
+    messages = messages_here(caplog)
     assert messages[0].startswith(f"GET {server.endpoint}/v2/a-project/jobs/j -> 200 in ")
     assert messages[0].endswith(" ms, request r-1")
     assert messages[1].startswith(f"POST {server.endpoint}/v2/a-project/instances/i/clients/kill: ")

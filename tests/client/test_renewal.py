@@ -29,6 +29,7 @@ from dcs_sessions import (
 )
 from dcs_sessions._renewal import Renewal, Renewed, Tools
 from support.both import Both
+from support.logs import messages_here
 from support.scripted import ScriptedServer, answer
 
 JOB = answer(200, {"job_id": "j", "status": "SUCCESS"})
@@ -326,9 +327,7 @@ def test_failure_is_logged_and_keeps_nothing_that_may_hold_a_secret(
     renewal = next(flow)
     assert isinstance(renewal, Renewal)
     renewal.run(Tools(no_send, None))
-    assert [record.getMessage() for record in caplog.records] == [
-        "no token: the function raised LookupError"
-    ]
+    assert messages_here(caplog) == ["no token: the function raised LookupError"]
     link: BaseException | None = renewal.failure
     assert isinstance(link, ConfigurationError)
     while link is not None:

@@ -12,6 +12,7 @@ import pytest
 import dcs_sessions
 from dcs_sessions import Retry
 from support.both import AnyClient, Both
+from support.logs import messages_here
 from support.scripted import ScriptedServer, Step, answer, hang_up, reset
 from support.waiting import expired
 
@@ -75,7 +76,7 @@ def test_kill_is_sent_again_when_it_cannot_have_arrived(
     caplog.set_level(logging.INFO, "dcs_sessions")
     with pytest.raises(dcs_sessions.ApiConnectionError):
         kill(both(endpoint="http://127.0.0.1:1", retry=FAST))
-    attempts = [record.getMessage() for record in caplog.records if "attempt" in record.msg]
+    attempts = [message for message in messages_here(caplog) if "attempt" in message]
     assert [message.partition(" in ")[0] for message in attempts] == ["attempt 2", "attempt 3"]
 
 
@@ -139,9 +140,7 @@ def test_waits_double_up_to_the_maximum(both: Both, caplog: pytest.LogCaptureFix
     with pytest.raises(dcs_sessions.ApiConnectionError) as caught:
         both(endpoint="http://127.0.0.1:1", retry=retry).get_job("j")
     said = [
-        record.getMessage().split(": ", 1)
-        for record in caplog.records
-        if record.msg.startswith("attempt")
+        message.split(": ", 1) for message in messages_here(caplog) if message.startswith("attempt")
     ]
     assert {why for _, why in said} == {str(caught.value)}
     assert [wait for wait, _ in said] == [

@@ -19,6 +19,7 @@ import dcs_sessions
 from dcs_sessions import InvalidArgumentError, Retry, TokenAuth
 from dcs_sessions._wire import Reply, Request
 from support.both import AnyClient, Both
+from support.logs import messages_here
 
 ENDPOINT = "https://dcs.example"
 RETRY = Retry(attempts=4, wait_initial=1.0, wait_max=3.0, wait_jitter=0.0)
@@ -128,7 +129,7 @@ def test_each_wait_is_logged(
     ]
     call(scene.client(retry=RETRY))
     assert scene.sleeps == sleeps
-    attempts = [message for message in caplog.messages if message.startswith("attempt")]
+    attempts = [message for message in messages_here(caplog) if message.startswith("attempt")]
     assert len(attempts) == len(sleeps)
     for number, (message, seconds, problem) in enumerate(
         zip(attempts, sleeps, problems, strict=True), 2
@@ -194,7 +195,7 @@ def test_reply_is_logged_with_its_duration_and_request_id(
     scene.answers = [lost(), ok()]
     get(scene.client(retry=RETRY))
     url = f"{ENDPOINT}/v2/a-project/jobs/j"
-    assert caplog.messages == [
+    assert messages_here(caplog) == [
         f"GET {url}: gone",
         f"attempt 2 in 1.0 s: GET {url}: gone",
         f"GET {url} -> 200 in 250 ms, request r",
@@ -202,7 +203,7 @@ def test_reply_is_logged_with_its_duration_and_request_id(
     caplog.clear()
     caplog.set_level(logging.INFO, "dcs_sessions")
     get(scene.client())
-    assert caplog.messages == []
+    assert messages_here(caplog) == []
 
 
 def test_headers_of_a_request_are_known(scene: Scene) -> None:
