@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -414,6 +415,18 @@ def test_slow_request_head_is_refused(impatient: Emulator) -> None:
         answer = read_all(connection)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b'"error_msg":"Bad request: the request head is too slow"' in answer
+
+
+def test_request_head_that_arrives_byte_by_byte_has_one_timeout(impatient: Emulator) -> None:
+    with socket.create_connection(address_of(impatient), timeout=0.1) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
+        answer = b""
+        for _ in range(200):  # 20 seconds
+            connection.sendall(b"x")
+            with contextlib.suppress(TimeoutError):
+                answer = connection.recv(65536)
+                break
+    assert answer.startswith(b"HTTP/1.1 400 ")
 
 
 def test_connection_without_a_request_is_closed(impatient: Emulator) -> None:

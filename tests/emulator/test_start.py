@@ -302,6 +302,9 @@ def test_port_is_the_one_that_was_chosen(server: FakeValkey) -> None:
         with pytest.raises(RuntimeError, match=r"^the emulator is running already$"):
             dcs.start()
         assert ask(dcs).status_code == 200
+        other = Emulator(port=port, redis=[server.url])
+        with pytest.raises(EmulatorError, match="Address already in use$"):
+            other.start()
     # The port is free at once, although connections to it have just ended.
     with refused as dcs:
         assert dcs.endpoint == f"http://127.0.0.1:{port}"
