@@ -535,6 +535,52 @@ def test_kill_all_ends_the_sessions_of_a_node_or_the_instance(
         assert not is_alive(first)
 
 
+TYPED = [
+    "",
+    " ",
+    "\t",
+    "y",
+    "yes",
+    "Y",
+    "i",
+    " i ",
+    "I",
+    "shop",
+    "sho",
+    "SHOP",
+    "None",
+    "null",
+    "-",
+]
+
+
+@pytest.mark.parametrize("name", ["shop", "", " ", None, "missing", "refused"])
+@pytest.mark.parametrize("typed", TYPED)
+def test_kill_all_goes_on_only_for_the_id_or_the_name(
+    fake: FakeDcs, fake_cli: Cli, name: str | None, typed: str
+) -> None:
+    fake.lists["n1"] = [sessions(2)]
+    if name not in {"missing", "refused"}:
+        fake.instance["name"] = name
+    if name == "refused":
+        fake.first = lambda request: (
+            answer(403, {}) if request.path.endswith("/instances/i") else None
+        )
+    right = typed.strip() in {"i", *(["shop"] if name == "shop" else [])}
+    done = fake_cli.run("kill-all", "i", stdin=f"{typed}\n")
+    assert any(request.path.endswith("/kill-all") for request in fake.received) is right
+    assert done.returncode == (0 if right else 1)
+
+
+@pytest.mark.parametrize("typed", [*TYPED, "y", "n", "no", "yess", "ye", "true"])
+def test_kill_goes_on_only_for_yes(fake: FakeDcs, fake_cli: Cli, typed: str) -> None:
+    fake.lists["n1"] = [sessions(1)]
+    right = typed.strip().lower() in {"y", "yes"}
+    done = fake_cli.run("kill", "i", "--name", "w", stdin=f"{typed}\n")
+    assert bool(fake.killed) is right
+    assert done.returncode == (0 if right else 1)
+
+
 def job(status: str) -> Callable[[Received], Step | None]:
     """Let the job of kill-all come to this; those of queries succeed."""
     asked = False
