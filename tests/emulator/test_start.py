@@ -303,7 +303,7 @@ def test_port_is_the_one_that_was_chosen(server: FakeValkey) -> None:
             dcs.start()
         assert ask(dcs).status_code == 200
         other = Emulator(port=port, redis=[server.url])
-        with pytest.raises(EmulatorError, match="Address already in use$"):
+        with pytest.raises(EmulatorError, match=r"Address already in use$"):
             other.start()
     # The port is free at once, although connections to it have just ended.
     with refused as dcs:
