@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dcs_sessions import (
@@ -293,6 +293,14 @@ HOLDS_OUT: list[tuple[Any, ...]] = [
     ]
 )
 @example(steps=[("call",), ("fetch", 600.0), ("set the clock", 480.0), ("call",)])
+# Another call has fetched a credential by the time that this one was refused.
+@example(
+    steps=[
+        *[("call",), ("fetch", 600.0), ("refuse", 0), ("call",), ("fetch", 600.0)],
+        *[("refuse", 1), ("call",)],
+    ]
+)
+@settings(max_examples=300)
 def test_credential_is_used_fetched_and_renewed_as_by_the_model(
     steps: list[tuple[Any, ...]],
 ) -> None:
