@@ -250,6 +250,38 @@ def test_without_a_terminal_ctrl_c_ends_with_130(fake: FakeDcs, fake_cli: Cli) -
     assert (process.returncode, err) == (130, "Interrupted.\n")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--help",),
+        ("query", "--help"),
+        ("query", "i"),
+        ("query", "i", "--no-such-option"),
+        ("summary", "i"),
+        ("summary", "i", "-o", "csv"),
+        ("nodes", "i"),
+        ("instances",),
+        ("check", "i"),
+        ("kill", "i", "--name", "w", "--dry-run"),
+        ("kill-all", "i", "--yes"),
+        ("list", "i", "n1"),
+        ("nodes", "no/such"),
+    ],
+)
+def test_pipe_gets_no_escape_sequences(
+    fake: FakeDcs, fake_cli: Cli, words: tuple[str, ...]
+) -> None:
+    fake.lists["n1"] = [[{"name": "w", "idle": 5, "age": 9, "addr": "1.2.3.4:5", "omem": 9}]]
+    forced = {
+        "FORCE_COLOR": "1",
+        "CLICOLOR_FORCE": "1",
+        "TTY_COMPATIBLE": "1",
+        "COLORTERM": "24bit",
+    }
+    done = fake_cli.with_env(**forced).run(*words)
+    assert "\x1b" not in done.stdout + done.stderr
+
+
 def test_characters_beyond_the_output_encoding_are_escaped(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [[{"name": "日本"}]]
     ascii_only = fake_cli.with_env(PYTHONIOENCODING="ascii")

@@ -1,0 +1,57 @@
+"""What `query --watch` says of sessions that come and go, compared with a model."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dcs_sessions import ApiTimeoutError
+from dcs_sessions._cli._watch import _Watcher
+
+NODES = ("a", "b", "c")
+# The sessions of each node, or None if it cannot be read; None if no node can.
+Step = dict[str, set[int] | None] | None
+steps = st.lists(
+    st.none() | st.fixed_dictionaries({n: st.none() | st.sets(st.integers(0, 3)) for n in NODES}),
+    max_size=6,
+)
+
+
+@given(steps)
+@example([{"a": {1}, "b": {2}, "c": set()}, {"a": None, "b": {3}, "c": {1}}, None])
+@example([None, {"a": {1}, "b": None, "c": None}, {"a": {1}, "b": {1}, "c": {1}}])
+def test_only_sessions_of_a_list_that_was_read_come_and_go(steps: list[Step]) -> None:
+    turns = iter(steps)
+
+    def read(_: object) -> tuple[Any, list[dict[str, Any]]]:
+        step = next(turns)
+        if step is None:
+            raise ApiTimeoutError("no answer")
+        whole = {node_id: ids for node_id, ids in step.items() if ids is not None}
+        rows = [
+            {"node_id": node_id, "id": str(number), "addr": "1.2.3.4:5"}
+            for node_id, ids in whole.items()
+            for number in ids
+        ]
+        return SimpleNamespace(nodes=[SimpleNamespace(node_id=one) for one in whole]), rows
+
+    watcher = _Watcher(read)
+    known: dict[str, set[int]] = {}
+    first = True
+    for step in steps:
+        look = watcher.look()
+        read_now = {node: ids for node, ids in (step or {}).items() if ids is not None}
+        before = {(node, str(one)) for node, ids in known.items() for one in ids}
+        known |= read_now
+        after = {(node, str(one)) for node, ids in known.items() for one in ids}
+        assert {(row["node_id"], row["id"]) for row in look.rows} == after
+        assert {key[:2] for key in look.came} == (set() if first else after - before)
+        went = {(row["node_id"], row["id"]) for row in look.went}
+        assert went == (set() if first else before - after)
+        assert (look.lists is None) is (step is None)
+        assert bool(look.remarks) is (step is None)
+        assert look.first is first
+        first = first and step is None
