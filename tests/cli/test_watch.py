@@ -1,4 +1,4 @@
-"""What `query --watch` says of sessions that come and go, compared with a model."""
+"""Sessions that come and go by `query --watch`, compared with a model."""
 
 from __future__ import annotations
 

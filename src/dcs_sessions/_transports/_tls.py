@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from pathlib import Path
+from typing import cast
 
 import certifi
 
@@ -39,13 +40,12 @@ def trust(verify: object) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
-    path = os.fsdecode(verify) if isinstance(verify, str | os.PathLike) else ""
     # An empty path would be the current folder, for which OpenSSL trusts the usual authorities.
-    if not path:
+    if not isinstance(verify, str | os.PathLike) or verify == "":
         raise ConfigurationError(
             f"verify: {verify!r} must be True, False, a path, or an SSL context"
         )
-    return _read("verify", path)
+    return _read("verify", os.fsdecode(cast("str | os.PathLike[str]", verify)))
 
 
 def _read(name: str, path: str) -> ssl.SSLContext:
