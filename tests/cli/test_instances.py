@@ -249,6 +249,29 @@ def test_completion_is_cached_and_silent(cli: Cli, tmp_path: Path, fake: FakeDcs
         assert complete(other, "query", "check") == []
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"DCS_SESSIONS_TOKEN": "another-token"},
+        {"HUAWEICLOUD_SDK_PROJECT_ID": "another-project"},
+        {"DCS_SESSIONS_REGION": "cn-east-3"},
+        {
+            "DCS_SESSIONS_TOKEN": None,
+            "HUAWEICLOUD_SDK_AK": "a-key",
+            "HUAWEICLOUD_SDK_SK": "a-secret",
+        },
+    ],
+)
+def test_completion_is_cached_for_an_account_and_a_project(
+    fake: FakeDcs, fake_cli: Cli, change: dict[str, str | None]
+) -> None:
+    fake.instances = [{"instance_id": "i1", "name": "shop-first"}]
+    assert complete(fake_cli, "query", "shop") == ["shop-first"]
+    fake.instances = [{"instance_id": "i2", "name": "shop-second"}]
+    assert complete(fake_cli, "query", "shop") == ["shop-first"]
+    assert complete(fake_cli.with_env(**change), "query", "shop") == ["shop-second"]
+
+
 @pytest.mark.parametrize("asked", ["--ask-token", "--ask-password"])
 def test_completion_never_prompts(cli: Cli, asked: str) -> None:
     assert complete(cli, "query", asked, "check") == []

@@ -1,4 +1,4 @@
-"""Sessions that come and go by `query --watch`, compared with a model."""
+"""Sessions that `query --watch` shows as new or gone, compared with a model."""
 
 from __future__ import annotations
 

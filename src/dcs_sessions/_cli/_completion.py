@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 # How long a response is cached, and how long to wait for the service.
 _FRESH_SECONDS = 60.0
+# Variables that say whose instances they are. They are part of a hash only.
+_ACCOUNT = (
+    "DCS_SESSIONS_TOKEN",
+    "HUAWEICLOUD_SDK_AK",
+    "HUAWEICLOUD_SDK_CREDENTIALS_FILE",
+)
 _WAIT_SECONDS = 2.0
 
 
@@ -115,7 +121,8 @@ def _cached(
         connection = Connection.of(ctx.params)
         if connection.ask_token or connection.ask_password:
             return []
-        key = json.dumps([what, connection.endpoint, connection.region, connection.project_id])
+        service = [connection.endpoint, connection.region, connection.project_id]
+        key = json.dumps([what, *service, *map(os.environ.get, _ACCOUNT)])
         folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dcs-sessions"
         file = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
         with contextlib.suppress(OSError, ValueError):
