@@ -43,6 +43,34 @@ def test_check_reports_whether_ending_is_allowed(cli: Cli, own: Emulator) -> Non
     assert result == "Result:      good for listing; ending sessions is not allowed"
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "is_dcs"),
+    [
+        (200, {"job_id": "j", "status": "SUCCESS"}, True),
+        (400, {"error_code": "DCS.4022", "error_msg": "no such job"}, True),
+        (404, {"error_code": "DCS.3022", "error_msg": "no such job"}, True),
+        (404, {"error_code": "111400118", "error_msg": "no such job"}, True),
+        (404, b"Not Found", False),
+        (404, b"", False),
+        (404, {}, False),
+        (404, {"detail": "Not Found"}, False),
+        (404, {"error_code": "APIGW.0101", "error_msg": "no such API"}, False),
+        (400, b"<html>Bad Request</html>", False),
+        (200, b"<html>Welcome</html>", False),
+        (418, {"error_code": "DCS.1", "error_msg": "?"}, False),
+        (500, {"error_code": "DCS.5000", "error_msg": "?"}, False),
+    ],
+)
+def test_only_a_response_of_dcs_is_good(
+    fake: FakeDcs, fake_cli: Cli, status: int, body: object, is_dcs: bool
+) -> None:
+    fake.first = lambda _: answer(status, body)
+    done = fake_cli.run("check", "--timeout", "1")
+    assert ("Result:      good\n" in done.stdout) is is_dcs
+    assert (done.returncode == 0) is is_dcs
+    assert ("Accepted:    yes\n" in done.stdout) is is_dcs
+
+
 def test_check_of_the_permission_ends_no_session(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.first = lambda request: (
         answer(500, {"error_code": "DCS.5000", "error_msg": "x"})

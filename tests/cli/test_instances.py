@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dcs_sessions import _contract
 from dcs_sessions._cli import _overview
 from dcs_sessions._cli._columns import ROW_FIELDS
-from dcs_sessions._cli._group import main
+from dcs_sessions._cli._group import _behind_command, main
 from dcs_sessions.emulator import Emulator, Instance
 from support.command import COMMAND, Cli
 from support.fake import FakeDcs
@@ -319,6 +321,24 @@ def test_options_of_the_connection_may_stand_before_the_command(
     assert wrong(*words, "nodes", "checkout-prod").stdout.count("\n") == 3
     done = wrong("--nonsense", "nodes", "checkout-prod", code=2)
     assert "No such option" in done.stderr
+
+
+values = st.sampled_from(["cn-north-4", "20", "-", "query", "a=b", "", "--x"])
+options = st.one_of(
+    st.tuples(st.sampled_from(["--region", "--endpoint", "--timeout", "--project-id"]), values),
+    st.builds("{}={}".format, st.sampled_from(["--region", "--ca-bundle"]), values).map(
+        lambda w: (w,)
+    ),
+    st.sampled_from([("--allow-http",), ("-q",), ("--quiet",), ("--debug",), ("--ask-token",)]),
+)
+
+
+@given(st.lists(options, max_size=4), st.lists(values, max_size=3))
+def test_options_before_the_command_are_moved_behind_it_whole(
+    before: list[tuple[str, ...]], rest: list[str]
+) -> None:
+    words = [word for option in before for word in option]
+    assert _behind_command([*words, "kill", *rest]) == ["kill", *words, *rest]
 
 
 def test_help_and_version_are_commands_too(cli: Cli) -> None:

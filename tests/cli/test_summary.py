@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -247,7 +248,11 @@ def test_metrics_are_valid_openmetrics(leaking: FakeDcs, fake_cli: Cli, parse: A
     assert values == {("10.0.0.1", "cart"): 20, ("(others)", "(others)"): 10}
 
 
-@given(st.lists(st.text(), min_size=1, max_size=5))
+# Random text rarely has what must be escaped.
+names = st.text() | st.text(st.sampled_from('\\"\n{},= a#'), max_size=5)
+
+
+@given(st.lists(names, min_size=1, max_size=5))
 @settings(suppress_health_check=[HealthCheck.too_slow])
 def test_any_name_is_escaped_in_metrics(names: list[str]) -> None:
     statistics = Statistics([("name",)])
@@ -265,6 +270,41 @@ def test_any_name_is_escaped_in_metrics(names: list[str]) -> None:
         if sample.name == "dcs_sessions_by_name"
     }
     assert found == {name: names.count(name) for name in names}
+
+
+sizes = st.none() | st.integers(-1, 40) | st.sampled_from(["7", "12", "x", 2.5, True])
+
+
+rows_found = st.tuples(sizes, st.sampled_from("ab"), st.sampled_from("xyz"))
+
+
+# Only ten of the heaviest are kept.
+@given(st.lists(rows_found, max_size=5) | st.lists(rows_found, min_size=15, max_size=40))
+def test_statistics_are_those_of_the_whole_list(found: list[tuple[Any, str, str]]) -> None:
+    statistics = Statistics([("name",), ("user", "name"), ("node",)])
+    nodes = {name: NodeSessions(name, None, "t", []) for name in "xyz"}
+    for at, (omem, name, node) in enumerate(found):
+        session = Session(name=name, user=node * 2, addr=f"1.2.3.4:{at}")
+        session.omem = omem
+        statistics.add(nodes[node], session, Filters())
+    assert statistics.total == statistics.everything == len(found)
+    assert statistics.connections == Counter(node for _, _, node in found)
+    assert dict(statistics.ranked(("name",))) == Counter((name,) for _, name, _ in found)
+    assert dict(statistics.ranked(("user", "name"))) == Counter(
+        (node * 2, name) for _, name, node in found
+    )
+    for group in statistics.groups:
+        ranked = statistics.ranked(group)
+        assert ranked == sorted(ranked, key=lambda one: (-one[1], one[0]))
+    weights = [
+        (float(omem), -at)
+        for at, (omem, _, _) in enumerate(found)
+        if omem is not None and omem is not True and omem != "x" and float(omem) > 0
+    ]
+    heaviest = sorted(weights, reverse=True)[:10]
+    assert [one["address"] for one in statistics.heaviest()] == [
+        f"1.2.3.4:{-at}" for _, at in heaviest
+    ]
 
 
 # Pages, and long names
