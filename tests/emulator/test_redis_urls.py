@@ -164,6 +164,15 @@ def error_of_a_start(url: str) -> EmulatorError | None:
     return None
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1", "0"])
+@pytest.mark.parametrize("name", ["socket_timeout", "socket_connect_timeout"])
+def test_timeout_that_no_server_could_keep_is_refused(name: str, value: str) -> None:
+    with FakeValkey() as server:
+        error = error_of_a_start(f"{server.url}?{name}={value}")
+    assert error is not None
+    assert error.reason == f"{server.url}: {name} must be a number of seconds greater than 0"
+
+
 @pytest.mark.parametrize("scheme", ["redis", "rediss"])
 @pytest.mark.parametrize("value", ["canary", "1", "-1", "nan", ""])
 def test_emulator_starts_with_each_option_or_says_what_is_wrong(scheme: str, value: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import socket
 import uuid
@@ -307,6 +308,10 @@ def _pool(url: str) -> Any:
         pool.make_connection()  # it is not opened; some values are checked only here
     except (ValueError, ValkeyError):  # whose message could contain a part of the password
         raise ValueError(_NEEDED) from None
+    # The library takes any number, and NaN would end the event loop.
+    for name in ("socket_timeout", "socket_connect_timeout"):
+        if not 0 < pool.connection_kwargs[name] < math.inf:
+            raise ValueError(f"{name} must be a number of seconds greater than 0")
     return pool
 
 
