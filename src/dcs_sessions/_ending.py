@@ -183,16 +183,26 @@ def _is_enough(chosen: NodeSessions, before: Session, look: NodeSessions, now: S
         return False
     if text_of(before.id):
         return bool(text_of(now.id))
-    return age > _TOLERANCE + 1 + _blur(chosen, look)
+    # Our own clock does not know how old a saved list was when it was read.
+    apart = _seconds_apart(chosen, look)
+    return apart is not None and age > _TOLERANCE + 1 + _blur(chosen, look)
 
 
 def _elapsed(chosen: NodeSessions, look: NodeSessions) -> float | None:
     """Return the seconds between two lists: by their times, or else by our own clock."""
-    before, now = _moment(chosen.time), _moment(look.time)
-    if before is not None and now is not None and bool(before.tzinfo) == bool(now.tzinfo):
-        return (now - before).total_seconds()
+    apart = _seconds_apart(chosen, look)
+    if apart is not None:
+        return apart
     elapsed = look.read_at - chosen.read_at
     return elapsed if elapsed >= 0 else None
+
+
+def _seconds_apart(chosen: NodeSessions, look: NodeSessions) -> float | None:
+    """Return the seconds between two lists by their times, or None if these are not known."""
+    before, now = _moment(chosen.time), _moment(look.time)
+    if before is None or now is None or bool(before.tzinfo) != bool(now.tzinfo):
+        return None
+    return (now - before).total_seconds()
 
 
 @functools.lru_cache(maxsize=64)  # called for each session, with the same value for a whole list

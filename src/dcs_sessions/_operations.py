@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _EMPTY: Final[Mapping[str, Any]] = {}
+# Maximum of `limit`, and so of the entries of a page.
+_PAGE_LIMIT: Final = 1000
 
 
 @attrs.frozen
@@ -106,7 +108,7 @@ def list_sessions(
 
     _check_id("node_id", node_id)
     _check_range("offset", offset, 0, 2**31 - 1)
-    _check_range("limit", limit, 1, 1000)
+    _check_range("limit", limit, 1, _PAGE_LIMIT)
     if order is not None and _text("order", order) not in {"asc", "desc"}:
         raise InvalidArgumentError(f"order {order!r} must be 'asc' or 'desc'")
     kwargs = list_clients._get_kwargs(
@@ -184,7 +186,7 @@ def list_instances(
 
     _check_id("project_id", project_id)
     _check_range("offset", offset, 0, 2**31 - 1)
-    _check_range("limit", limit, 1, 1000)
+    _check_range("limit", limit, 1, _PAGE_LIMIT)
     # Only filters that are set are sent, since not every edition of the API has every filter.
     given: dict[str, Any] = dict.fromkeys(
         ("is_recycle", "include_failure", "include_delete"), UNSET
@@ -330,6 +332,9 @@ def _read_configuration_list(reply: Reply) -> models.ConfigurationList:
 
 def _read_session_page(node_id: str, reply: Reply) -> models.SessionPage:
     def page(fields: Mapping[str, Any]) -> models.SessionPage:
+        # A small compressed response can have millions, which would take minutes and gigabytes.
+        if len(fields["clients"]) > _PAGE_LIMIT:
+            raise ValueError(f"{len(fields['clients'])} sessions, more than a page can have")
         made = models.SessionPage.from_dict({**fields, "clients": []})
         made.clients = [_session(session, node_id) for session in fields["clients"]]
         return made

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from dcs_sessions._text import masked, shown
+
+if TYPE_CHECKING:
+    from dcs_sessions._deadline import Deadline
 
 # Headers whose values are not secret. All others may be, including those of the caller.
 _PUBLIC_HEADERS: Final = frozenset(
@@ -55,6 +58,8 @@ class Request:
         timeout: Timeout in seconds of this request, if less than the rest of the call's.
         direct: Whether it must not go through a proxy.
         alone: Whether it must use a new connection, without leftovers of another response.
+        fresh: Until when it may be sent, if the addresses in it are those of a list: later, other
+            clients may have them. None for no limit.
         scope: Endpoints, region and project, or None if not known.
         secrets: Secrets in the body, masked in errors.
     """
@@ -67,6 +72,7 @@ class Request:
     timeout: float = math.inf
     direct: bool = False
     alone: bool = False
+    fresh: Deadline | None = attrs.field(default=None, repr=False)
     scope: Scope | None = None
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
 

@@ -398,6 +398,19 @@ def test_endpoint_is_kept(endpoint: str, origin: str) -> None:
     assert checked_origin("endpoint", endpoint, allow_http=False) == origin
 
 
+def test_project_is_not_looked_up_through_a_proxy_that_could_read_the_token(
+    both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", server.endpoint)
+    server.steps = [answer(200, {"projects": [{"id": "found"}]})]
+    with ScriptedServer([JOB]) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.endpoint)
+        client = both(endpoint="http://127.0.0.1:1", region="cn-north-4", auth=TokenAuth("a-token"))
+        client.get_job("j")
+        assert [request.path for request in proxy.received] == ["/v2/found/jobs/j"]
+    assert [request.target for request in server.received] == ["/v3/projects?name=cn-north-4"]
+
+
 def test_project_is_looked_up_once(
     both: Both, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import threading
@@ -305,3 +306,92 @@ def test_slow_functions_of_the_caller_do_not_make_a_request_late(
     assert {id(each.session): each for each in told} == {
         id(each.session): each for each in outcomes
     }
+
+
+# Addresses are those of a list that was just read
+
+
+def test_expired_token_leads_to_a_new_list_before_anything_is_sent_again(
+    both: Both, fake: FakeDcs
+) -> None:
+    fake.growing = True
+    tokens: list[str] = []
+
+    def token() -> str:
+        tokens.append(f"token-{len(tokens)}")
+        return tokens[-1]
+
+    client = both(
+        endpoint=fake.endpoint,
+        auth=dcs_sessions.TokenAuth(token),
+        retry=Retry(attempts=3, wait_initial=0.01),
+    )
+    chosen = client.query_sessions("i", "a").where(is_wanted)
+    fake.first = kills(answer(401, {"error_code": "DCS.1002"}), times=1)
+    fake.received.clear()
+    assert results(client.end_sessions("i", chosen)) == ["ended"] * 3
+    sent = [
+        (request.method, request.path.rpartition("/")[2], request.headers["x-auth-token"])
+        for request in fake.received
+        if "/jobs/" not in request.path
+    ]
+    # Each list is preceded by a look at the time of the one before it.
+    look = [("GET", "clients"), ("POST", "clients"), ("GET", "clients")]
+    first, again = [
+        [(*step, name) for step in [*look, ("POST", "kill")]] for name in ("token-0", "token-1")
+    ]
+    assert sent == [*first, *again]
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_request_that_could_not_leave_in_time_is_not_sent(
+    both: Both, fake: FakeDcs, monkeypatch: pytest.MonkeyPatch, attempts: int
+) -> None:
+    retry = Retry(attempts=attempts, wait_initial=0, wait_jitter=0)
+    client = both(endpoint=fake.endpoint, retry=retry)
+    chosen = client.query_sessions("i", "a").where(is_wanted)
+    monkeypatch.setattr(f"dcs_sessions._{both.kind}._ending._SECONDS_TO_SEND", 0.0)
+    outcomes = client.end_sessions("i", chosen)
+    assert results(outcomes) == ["refused"] * 3
+    assert "not sent, since other clients may have taken over the addresses" in outcomes[0].reason
+    assert fake.killed == []
+    assert fake.scans["a"] == 1 + attempts
+
+
+def test_request_that_waits_for_a_connection_is_not_sent_when_its_list_is_old(
+    fake: FakeDcs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dcs_sessions._sync._ending._SECONDS_TO_SEND", 0.2)
+    slow = threading.Event()
+
+    def first(request: Received) -> Step | None:
+        if not request.path.endswith("/jobs/slow"):
+            return None
+        slow.set()
+        return lambda _, __: time.sleep(1.0)
+
+    with dcs_sessions.Client(
+        endpoint=fake.endpoint,
+        project_id="p",
+        auth=dcs_sessions.TokenAuth("t"),
+        max_connections=1,
+        retry=None,
+    ) as client:
+        chosen = client.query_sessions("i", "a").where(is_wanted)
+        fake.first = first
+
+        def block(outcome: Outcome) -> None:
+            """Take the only connection before the request is sent."""
+            if outcome.result == "unknown" and not slow.is_set():
+                thread.start()
+                slow.wait(20)
+
+        def get_job() -> None:
+            with contextlib.suppress(dcs_sessions.DcsSessionsError):
+                client.get_job("slow", timeout=1.5)
+
+        thread = threading.Thread(target=get_job)
+        outcomes = client.end_sessions("i", chosen, on_outcome=block)
+        thread.join()
+    assert results(outcomes) == ["refused"] * 3
+    assert fake.killed == []

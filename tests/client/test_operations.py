@@ -443,6 +443,18 @@ def test_either_one_node_is_ended_or_all(node_id: str | None, *, all_nodes: bool
     )
 
 
+@pytest.mark.parametrize("count", [1000, 1001])
+def test_page_with_more_sessions_than_a_page_can_have_is_refused(count: int) -> None:
+    call = operations.list_sessions("p", "i", "n", limit=10)
+    body = {"time": "t", "count": count, "clients": [{}] * count}
+    reply = Reply(200, {}, json.dumps(body).encode())
+    if count == 1000:
+        assert len(call.response(reply).parsed.clients) == count
+        return
+    with pytest.raises(UnexpectedResponseError, match="1001 sessions, more than a page can have"):
+        call.response(reply)
+
+
 # The project, which is an operation of the identity service
 
 

@@ -197,6 +197,9 @@ def test_age_must_grow_by_the_time_between_the_lists(
     least = own - lasted[1]
     fits = max(elapsed, least) - slack <= elapsed + off <= elapsed + slack
     expected = None if fits else ("spared", ANOTHER, False)
+    if fits and not identified and times not in ("both", "naive"):
+        # Our clock does not know how old the first list was when it was read.
+        expected = ("spared", TOO_FEW, True)
     assert judged(chosen, now, first=first, second=second) == expected
 
 
@@ -206,7 +209,8 @@ def test_age_tells_sessions_apart_if_it_is_above_all_errors(
 ) -> None:
     chosen = without({**CHOSEN, "age": age}, "id")
     now = without({**SAME, "age": age + 10}, "id")
-    first, second = listed(0.0, lasted=lasted[0]), listed(10.0, lasted=lasted[1])
+    first = listed(0.0, time=written(0), lasted=lasted[0])
+    second = listed(10.0, time=written(10), lasted=lasted[1])
     expected = None if age > 3 + sum(lasted) else ("spared", TOO_FEW, True)
     assert judged(chosen, now, first=first, second=second) == expected
 

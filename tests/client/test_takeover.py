@@ -229,7 +229,7 @@ def retry_after_429(monkeypatch: pytest.MonkeyPatch) -> None:
     run_it = flow.Ending.run
 
     def retrying(self: Any) -> Any:
-        self._once = self._raw
+        self._once = self._sender
         return run_it(self)
 
     monkeypatch.setattr(flow.Ending, "run", retrying)

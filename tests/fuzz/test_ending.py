@@ -80,7 +80,7 @@ def the_same_addresses_sent_again_after_429(monkeypatch: pytest.MonkeyPatch) -> 
     run = AsyncEnding.run
 
     async def retrying(self: Any) -> Any:
-        self._once = self._raw
+        self._once = self._sender
         return await run(self)
 
     monkeypatch.setattr(AsyncEnding, "run", retrying)

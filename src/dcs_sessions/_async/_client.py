@@ -798,9 +798,10 @@ class AsyncClient:
         """End the sessions with these addresses on a node. They have ended when this returns.
 
         Another client may have taken over an address since it was listed. This method cannot check
-        that; `end_sessions` does. After a 429, or if the request cannot have arrived, the same
-        addresses are sent again; `client.with_options(retry=None).kill_sessions(...)` sends them
-        once. After any other error, the sessions may have ended or not: query again.
+        that; `end_sessions` does. After a 429, with a new token in place of one that has expired,
+        or if the request cannot have arrived, the same addresses are sent again;
+        `client.with_options(retry=None).kill_sessions(...)` does not retry. After any other error,
+        the sessions may have ended or not: query again.
 
         See https://support.huaweicloud.com/intl/en-us/api-dcs/HangUpClients.html.
 

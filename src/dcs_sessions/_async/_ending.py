@@ -14,6 +14,7 @@ import attrs
 from dcs_sessions import _ending
 from dcs_sessions._async._query import NodeQuery
 from dcs_sessions._async._raw import AsyncRawClient
+from dcs_sessions._deadline import Deadline
 from dcs_sessions._ending import Outcome, address_of
 from dcs_sessions._errors import REFUSALS, DcsSessionsError
 from dcs_sessions._options import Retry, result_of
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 _BATCH: Final = 1000
 # A list is too old to end several sessions when its sessions have been compared for longer.
 _SECONDS_UNTIL_STALE: Final = 1.0
+# A request that has not left by then, for want of credentials or a connection, needs a new list.
+_SECONDS_TO_SEND: Final = 2.0
 _NOT_YET: Final = "stopped before its turn"
 
 
@@ -65,7 +68,7 @@ class AsyncEnding:
         # A request that ends sessions is never sent twice: other clients may have the addresses
         # then.
         once = attrs.evolve(sender.options, retry=Retry(attempts=1))
-        self._once = AsyncRawClient(sender.with_options(once))
+        self._once = sender.with_options(once)
         self._instance_id = instance_id
         self._choices = [(node, session) for node in chosen.nodes for session in node.sessions]
         self._fits = fits
@@ -207,7 +210,8 @@ class AsyncEnding:
 
     async def _send(self, node_id: str, batch: Iterable[_Choice]) -> None:
         addresses = dict.fromkeys(address_of(session) for _, session in batch)
-        await self._once.kill_sessions(
+        sender = attrs.evolve(self._once, fresh=Deadline(_SECONDS_TO_SEND))
+        await AsyncRawClient(sender).kill_sessions(
             self._instance_id, node_id, list(addresses), **self._limits.options()
         )
 

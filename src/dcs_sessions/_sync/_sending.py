@@ -31,6 +31,7 @@ from dcs_sessions._flow import advance
 from dcs_sessions._options import Options, checked_headers, checked_seconds
 from dcs_sessions._retry import Pace, seconds_until_retry
 from dcs_sessions._tracing import Exchange
+from dcs_sessions._transports._exchange import require_fresh
 from dcs_sessions._transports._threads import settle, sleep
 from dcs_sessions._wire import Reply, Request
 
@@ -78,6 +79,7 @@ class Sender:
             share them.
         pace: Rate of calls. Copies share it.
         accepted: The credentials that the service accepted last. Copies share it.
+        fresh: Until when its requests may be sent; None for no limit.
     """
 
     options: Options
@@ -85,6 +87,7 @@ class Sender:
     projects: dict[str, str] = attrs.field(factory=dict[str, str])
     pace: Pace = attrs.field(factory=Pace)
     accepted: _Accepted = attrs.field(factory=lambda: _Accepted())
+    fresh: Deadline | None = None
 
     def __getstate__(self) -> NoReturn:
         """Raise `TypeError`: connections belong to the process that opened them."""
@@ -210,7 +213,10 @@ class Sender:
                 **headers,
             },
             call.body,
+            # The identity service is not asked through a proxy that could read the token.
+            direct=call.project_id is None and options.identity_origin.startswith("http:"),
             alone=not call.repeatable,
+            fresh=self.fresh,
             scope=options.scope,
         )
         if call.body:
@@ -236,12 +242,16 @@ class Sender:
 
     def _send(self, request: Request, deadline: Deadline) -> Reply | ApiConnectionError:
         """Send one request, and return its reply or error."""
+        require_fresh(request)
         started = time.perf_counter()
         try:
             reply = self.transport.send(request, deadline)
         except ApiConnectionError as error:
             _log.info("%s", error)
             return bare(error)
+        if request.fresh is not None:
+            # A new token must not repeat it without a new list.
+            request.fresh = Deadline(0.0)
         reply.request = request
         if _log.isEnabledFor(logging.DEBUG):
             milliseconds = (time.perf_counter() - started) * 1000

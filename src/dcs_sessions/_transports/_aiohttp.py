@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 import yarl
 
-from dcs_sessions._errors import ConfigurationError, bare
+from dcs_sessions._errors import ApiConnectionError, ConfigurationError, bare
 from dcs_sessions._transports import _exchange
 from dcs_sessions._transports._environment import Proxies
 from dcs_sessions._transports._tls import trust
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 # Whether the current request has a connection, and so may have arrived.
 _connected: Final = contextvars.ContextVar("connected", default=False)
+_request: Final = contextvars.ContextVar["Request"]("request")
 
 # aiohttp writes bytes at once, and warns if more of them block the event loop.
 _PIECE_BYTES = 2**20
@@ -61,9 +62,15 @@ class _Connector(aiohttp.TCPConnector):
         while True:
             connection = await super().connect(req, traces, timeout)
             if connection.protocol is None or not connection.protocol.should_close:
-                _connected.set(True)
-                return connection
+                break
             connection.close()
+        try:
+            _exchange.require_fresh(_request.get())
+        except ApiConnectionError:
+            connection.close()
+            raise
+        _connected.set(True)
+        return connection
 
 
 class _Pool:
@@ -156,6 +163,7 @@ class AsyncConnections:
         )
         body = request.body
         _connected.set(False)
+        _request.set(request)
         try:
             async with (
                 self._open()
@@ -179,6 +187,8 @@ class AsyncConnections:
                     size += len(chunk)
                     if size > _exchange.MAX_BODY_BYTES:
                         raise _exchange.too_large(request)
+        except ApiConnectionError:
+            raise
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
             seconds = min(left, _exchange.SILENCE_SECONDS)
             raise _exchange.too_late(request, seconds, may_have_arrived=_connected.get()) from bare(

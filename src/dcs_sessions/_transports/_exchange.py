@@ -101,6 +101,17 @@ def too_late(request: Request, seconds: float, *, may_have_arrived: bool = True)
     return ApiTimeoutError(msg, may_have_arrived=may_have_arrived)
 
 
+def require_fresh(request: Request) -> None:
+    """Check a request right before it is sent.
+
+    Raises:
+        ApiConnectionError: It was made from a list that is too old by now, or was sent before.
+    """
+    if request.fresh is not None and request.fresh.remaining() <= 0:
+        why = "not sent, since other clients may have taken over the addresses meanwhile"
+        raise broken(request, why, may_have_arrived=False)
+
+
 def closed() -> ConfigurationError:
     """Return the error of a client used after it was closed."""
     return ConfigurationError("this client is closed: create another one")

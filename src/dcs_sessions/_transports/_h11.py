@@ -211,6 +211,7 @@ class SyncConnections:
             outgoing = h11.Request(
                 method=request.method, target=target, headers=list(headers.items())
             )
+            _exchange.require_fresh(request)
             limit.sent = True
             with _threads.interruptible(connection.interrupt):
                 answer = connection.exchange(outgoing, request.body, limit)
