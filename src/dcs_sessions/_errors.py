@@ -122,8 +122,8 @@ class ApiError(DcsSessionsError):
         request_id: Request ID, from a header or the body of the response.
         retry_after: Seconds to wait before a retry, as requested by the service, or None.
         headers: Headers of the response, names in lower case.
-        body: Body of the response. Secrets of the request that it or a header repeats, such as the
-            token or the access key, are replaced by `***`.
+        body: Body of the response, without the end of a very long one. Secrets of the request that
+            it or a header repeats, such as the token or the access key, are replaced by `***`.
 
     Args:
         answer: The response; or a message, to make an error in a test.
@@ -390,13 +390,21 @@ def _excerpt(body: bytes) -> str | None:
     return " ".join(words)[:200] or None
 
 
+# Masking is slow. No error of the service comes near this, and no token is as long as the cut.
+_MASKED_BYTES: Final = 2**19
+_CUT_CHARACTERS: Final = 2**17
+
+
 def _without_secrets(reply: Reply) -> tuple[dict[str, str], bytes]:
     """Return headers and body without secrets of the request, which responses may repeat."""
     request = reply.request
     if request is None:
         return reply.headers, reply.body
     headers = {name: request.mask(value) for name, value in reply.headers.items()}
-    body = request.mask(reply.body.decode(errors="surrogateescape"))
+    body = request.mask(reply.body[:_MASKED_BYTES].decode(errors="surrogateescape"))
+    if len(reply.body) > _MASKED_BYTES:
+        # A secret at the cut is not recognized, so more is left out than any secret is long.
+        body = body[:-_CUT_CHARACTERS]
     return headers, body.encode(errors="surrogateescape")
 
 

@@ -171,3 +171,16 @@ def test_no_error_has_a_part_of_a_login_of_a_url(status: int, filling: str) -> N
         for body in text, json.dumps({"error_code": "DCS.1", "error_msg": text}):
             error = error_of(Reply(status, {"x-request-id": text}, body.encode()))
             assert "my-pass" not in str(error)
+
+
+@pytest.mark.parametrize("length", [2**19 - 40, 2**19 - 8, 2**19, 2**21])
+@pytest.mark.parametrize("repeated", [1, 40_000])
+def test_long_body_is_cut_without_a_part_of_a_secret(length: int, repeated: int) -> None:
+    secret = "-0123456789-abcdefghij-"
+    request = Request("GET", "https://x", "/", {"X-Auth-Token": secret})
+    filling = "x" * max(0, length - len(secret) * (repeated - 1))
+    body = (secret * (repeated - 1) + filling + secret * 2 + "y" * 2**20).encode()
+    error = error_of(Reply(418, {}, body, request))
+    assert isinstance(error, ApiError)
+    assert b"0123" not in error.body
+    assert len(error.body) < 2**19

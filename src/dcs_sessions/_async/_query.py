@@ -76,7 +76,7 @@ class Limits:
 
     deadline: Deadline
     call: float
-    headers: Mapping[str, str] | None
+    headers: Mapping[str, str] | None = attrs.field(repr=False)
 
     def options(self) -> CallOptions:
         """Return the options of the next call.
