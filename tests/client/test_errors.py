@@ -235,7 +235,7 @@ def test_silence_ends_at_the_timeout(both: Both, server: ScriptedServer) -> None
     error = expired(dcs_sessions.ApiTimeoutError, get_job, lambda: server.received)
     said = re.fullmatch(r"GET http://.*/jobs/j: no response within ([\d.]+) s", str(error))
     assert said
-    assert 0 < float(said[1]) <= timeouts[-1], "less, if the machine was slow to begin"
+    assert 0 < float(said[1]) <= round(timeouts[-1], 2), "less, if the machine was slow to begin"
     assert error.may_have_arrived
     assert isinstance(error, TimeoutError)
 
