@@ -88,6 +88,9 @@ def by_address(sessions: Iterable[Session]) -> dict[str, list[Session]]:
     return found
 
 
+ANOTHER: Final = "another session has its address now"
+
+
 def judge(
     chosen: NodeSessions,
     session: Session,
@@ -124,7 +127,7 @@ def judge(
         return spared("several sessions have its address", missed=True)
     now = found[0]
     if _id_changed(session, now) or not _age_fits(chosen, session, look, now):
-        return spared("another session has its address now")
+        return spared(ANOTHER)
     changed = next((name for name in ("name", "user") if _changed(session, now, name)), None)
     if changed is not None:
         return spared(f"its {changed} has changed")

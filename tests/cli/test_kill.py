@@ -595,6 +595,44 @@ def test_kill_all_reports_a_failed_job(
     assert "no luck" in row["reason"]
 
 
+def changed(change: Callable[[dict[str, Any]], object]) -> list[dict[str, Any]]:
+    rows = sessions(3)
+    for row in rows:
+        change(row)
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "left"),
+    [
+        (sessions(3), sessions(3), 3),
+        (sessions(3), sessions(3, name="renamed"), 3),
+        (sessions(3), sessions(3, user="other"), 3),
+        (sessions(3), changed(lambda row: row.pop("age")), 3),
+        (sessions(3), changed(lambda row: row.pop("id")), 3),
+        (sessions(3, peer="/tmp/a.sock"), sessions(3, peer="/tmp/a.sock"), 3),
+        (sessions(3, peer="/tmp/a.sock"), sessions(1, peer="/tmp/a.sock"), 1),
+        (changed(lambda row: row.pop("peer")), changed(lambda row: row.pop("peer")), 3),
+        (sessions(3), changed(lambda row: row.update(id=f"9{row['id']}")), 0),
+        (sessions(3), [], 0),
+        (sessions(3), sessions(1), 1),
+    ],
+)
+def test_only_sessions_that_are_certainly_gone_count_as_ended(
+    fake: FakeDcs,
+    fake_cli: Cli,
+    before: list[dict[str, Any]],
+    now: list[dict[str, Any]],
+    left: int,
+) -> None:
+    fake.lists["n1"] = [before, now]
+    fake.first = lambda request: answer(500) if request.path.endswith("/kill-all") else None
+    done = fake_cli("kill-all", "i", "--yes", "-o", "json", code=1)
+    (row,) = json.loads(done.stdout)
+    assert row["left"] == left
+    assert row["result"] == {0: "ended", 3: "not ended"}.get(left, "partly ended")
+
+
 @pytest.mark.parametrize(
     ("step", "result", "code"),
     [

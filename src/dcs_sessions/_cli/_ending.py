@@ -121,14 +121,23 @@ def counted(sessions: Iterable[tuple[str, Session]]) -> list[Counted]:
 
 
 def still_there(before: NodeSessions, after: NodeSessions) -> int:
-    """Return the number of sessions of one list that are certainly in the other."""
-    from dcs_sessions._ending import address_of, by_address, judge
+    """Return the number of sessions of one list that may be in the other."""
+    from dcs_sessions._ending import ANOTHER, address_of, by_address, judge
 
     found = by_address(after.sessions)
-    return sum(
-        judge(before, session, after, found.get(address_of(session), ()), None) is None
-        for session in before.sessions
-    )
+
+    def has_ended(session: Session) -> bool:
+        address, own_id = address_of(session), text_of(session.id)
+        now = found.get(address, ())
+        if not address or not now:
+            return bool(address)
+        if len(now) > 1:
+            # As behind a proxy: only IDs tell them apart.
+            return bool(own_id) and all(text_of(one.id) not in {"", own_id} for one in now)
+        outcome = judge(before, session, after, now, None)
+        return outcome is not None and outcome.reason == ANOTHER
+
+    return sum(not has_ended(session) for session in before.sessions)
 
 
 def title_of(name: str, instance_id: str) -> str:
