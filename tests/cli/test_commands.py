@@ -6,6 +6,7 @@ import html.parser
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -248,6 +249,49 @@ def test_without_a_terminal_ctrl_c_ends_with_130(fake: FakeDcs, fake_cli: Cli) -
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (130, "Interrupted.\n")
+
+
+CLOSED = ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", "2>/dev/full"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("closed", CLOSED)
+@pytest.mark.parametrize(
+    "words", ["--version", "query i", "kill i --name w --yes", "kill i 1.2.3.4:5 --yes"]
+)
+def test_closed_or_full_streams_change_nothing(
+    fake: FakeDcs, fake_cli: Cli, words: str, closed: str
+) -> None:
+    row = {"id": "1", "name": "w", "age": 99, "peer": "1.2.3.4:5", "addr": "1.2.3.4:5"}
+    fake.lists["n1"] = [[row]]
+    fake.growing = True
+    line = f"{shlex.join([*COMMAND, *words.split()])} {closed}"
+    done = subprocess.run(
+        ["sh", "-c", line], env=fake_cli.env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert bool(done.stdout) is (">&- " not in f"{closed} ".replace("2>&-", ""))
+    assert fake.killed == ([("n1", ["1.2.3.4:5"])] if "kill" in words else [])
+    assert "bug" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", ["--version", "--help", "query i", "query --help"])
+def test_full_stdout_is_an_error_without_a_traceback(
+    fake: FakeDcs, fake_cli: Cli, words: str
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *words.split()],
+            env=fake_cli.env,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "dcs-sessions: the output cannot be written: " in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

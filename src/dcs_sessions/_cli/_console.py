@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
@@ -83,13 +84,49 @@ def is_debug() -> bool:
 
 def prepare() -> None:
     """Set up the streams so that no character fails to print."""
-    import io
     import warnings
 
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # pyright: ignore[reportUnknownMemberType]
+    with contextlib.suppress(OSError):  # it may be no file
+        sys.stderr = _Notes(sys.stderr)
     warnings.showwarning = _show_warning
+
+
+class _Notes(io.TextIOWrapper):
+    """Standard error that never fails.
+
+    Where it cannot be written to, as on a full disk or a closed pipe, it changes neither what a
+    command does nor its exit code.
+    """
+
+    def __init__(self, usual: TextIO) -> None:
+        # The usual stream is kept, since it closes the descriptor when it is no longer used.
+        self._usual = usual
+        self._descriptor = usual.fileno()
+        file = open(self._descriptor, "wb", closefd=False)  # noqa: SIM115
+        super().__init__(file, usual.encoding, errors="backslashreplace", line_buffering=True)
+
+    def write(self, text: str) -> int:
+        """Write text, or drop it."""
+        try:
+            return super().write(text)
+        except OSError:
+            self._drop()
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what is left, or drop it."""
+        try:
+            super().flush()
+        except OSError:
+            self._drop()
+
+    def _drop(self) -> None:
+        """Write to nowhere from now on, also what could not be written."""
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, self._descriptor)
+        os.close(nothing)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
@@ -114,9 +151,7 @@ def _say(line: str) -> None:
         import shutil
 
         width = shutil.get_terminal_size().columns
-    # A closed stderr must change neither what a command does nor its exit code.
-    with contextlib.suppress(BrokenPipeError):
-        click.echo(wrapped(line, width), err=True)
+    click.echo(wrapped(line, width), err=True)
 
 
 def wrapped(text: str, width: int | None) -> str:
