@@ -172,7 +172,7 @@ class Direct(World):
                 for name, value in headers.items()
             ],
             "client": ("127.0.0.1", 1),
-            "state": {"hang_up": hang_up},
+            "state": {"hang_up": hang_up, "abort": lambda: None},
         }
         await self.app(scope, receive, send)
         for _ in range(5):  # jobs get on between requests

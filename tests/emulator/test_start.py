@@ -534,6 +534,31 @@ def test_stop_ends_open_connections_without_an_error(
     assert [record for record in caplog.records if record.exc_info] == []
 
 
+@pytest.mark.parametrize("end", [Emulator.reset, Emulator.stop])
+def test_client_that_does_not_read_delays_neither_reset_nor_stop(
+    server: FakeValkey, end: Callable[[Emulator], None]
+) -> None:
+    with Emulator(redis=[server.url]) as dcs:
+        ending = threading.Thread(target=end, args=(dcs,), daemon=True)
+        address = "127.0.0.1", int(dcs.endpoint.rpartition(":")[2])
+        with socket.create_connection(address, timeout=1) as connection:
+            with contextlib.suppress(TimeoutError):
+                connection.sendall((b"GET /openapi.yaml HTTP/1.1\r\n" + HOST + b"\r\n") * 400)
+            wait_until(lambda: _is_blocked(dcs))
+            ending.start()
+            ending.join(10)
+            has_ended = not ending.is_alive()
+        ending.join()
+    assert has_ended
+
+
+def _is_blocked(dcs: Emulator) -> bool:
+    """Return whether the emulator waits for a client to read."""
+    assert dcs._server
+    connections: list[Any] = list(dcs._server.server_state.connections)
+    return any(not connection.flow._is_writable_event.is_set() for connection in connections)
+
+
 def test_allowed_hosts_are_compared_as_host_names() -> None:
     names = ["a.example", "X.EXAMPLE.", "box", "10.0.0.1", "x.x", "fe80::5"]
     with Direct(allowed_hosts=names) as world:

@@ -332,7 +332,9 @@ class App:
         """Answer a request, also if an error occurs."""
         try:
             await self._respond(scope, receive, send)
-        except asyncio.CancelledError:  # the server is stopping
+        except asyncio.CancelledError:  # the server is stopping, or is reset
+            # A client that does not read must not stop that: close() waits until it has read all.
+            scope["state"]["abort"]()
             await Nothing()(scope, receive, send)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:

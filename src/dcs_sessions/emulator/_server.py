@@ -492,7 +492,8 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.app_state = {**self.app_state, "hang_up": transport.close}
+        closing = {"hang_up": transport.close, "abort": transport.abort}
+        self.app_state = {**self.app_state, **closing}
         self._expect_head()
 
     def data_received(self, data: bytes) -> None:
