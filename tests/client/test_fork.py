@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -114,3 +115,51 @@ def test_parent_and_child_get_their_own_answers(
     # The child said goodbye on none of the connections that the parent goes on using.
     assert used["before"] == used["parent"] == used["after"]
     assert used["child"].isdisjoint(used["parent"])
+
+
+# The child ends the client that it inherited, and the parent goes on using it.
+ENDING = """
+import asyncio, gc, os, sys
+import dcs_sessions
+
+how, endpoint = sys.argv[1:]
+options = dict(endpoint=endpoint, project_id="p", auth=dcs_sessions.TokenAuth("t"), retry=None)
+client = dcs_sessions.AsyncClient(**options)
+runner = asyncio.Runner()
+runner.run(client.get_job("before"))
+child = os.fork()
+if child == 0:
+    if how == "close":
+        asyncio.run(client.close())
+    else:
+        del client
+        gc.collect()
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+assert status == 0, status
+runner.run(client.get_job("after", timeout=10))
+runner.run(client.close())
+runner.close()
+"""
+
+
+@pytest.mark.parametrize("how", ["close", "drop"])
+def test_child_that_ends_an_async_client_leaves_the_connections_of_the_parent(how: str) -> None:
+    used: list[int] = []
+
+    def step(connection: socket.socket, request: Received) -> None:
+        used.append(connection.getpeername()[1])
+        job(connection, request)
+
+    with ScriptedServer([step]) as server:
+        run = subprocess.run(
+            [sys.executable, "-c", ENDING, how, server.endpoint],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={},
+            check=False,
+        )
+    assert run.returncode == 0, run.stderr
+    assert len(used) == 2
+    assert used[0] == used[1]

@@ -45,6 +45,9 @@ _PIECE_BYTES = 2**20
 # connections that the parent uses.
 _INHERITED: Final[list[_Pool]] = []
 
+# Pools of this process, which a fork must leave before the child can close or destroy them.
+_POOLS: Final[weakref.WeakSet[_Pool]] = weakref.WeakSet()
+
 
 class _Connector(aiohttp.TCPConnector):
     """Opens connections, and does not reuse one with unread bytes.
@@ -92,6 +95,7 @@ class _Pool:
             )
             for alone in (False, True)
         }
+        _POOLS.add(self)
 
     def _socket(self, address: tuple[Any, ...]) -> socket.socket:
         made = socket.socket(*address[:3])
@@ -103,7 +107,10 @@ class _Pool:
         return self._sessions[alone]
 
     def leave(self) -> None:
-        """Leave the connections to the parent process, without sending anything."""
+        """Leave the connections to the parent process, without sending anything.
+
+        Closing them would also remove them from the selector, which both processes share.
+        """
         _INHERITED.append(self)
         with socket.socket() as unconnected:
             for inherited in self._sockets:
@@ -132,8 +139,7 @@ class AsyncConnections:
             raise _exchange.closed()
         pool = self._pool
         if pool is not None and pool.process != os.getpid():
-            pool.leave()
-            pool = None
+            pool = None  # left at the fork
         if pool is None:
             pool = self._pool = _Pool(self.config)
         elif pool.loop is not asyncio.get_running_loop():
@@ -204,5 +210,15 @@ class AsyncConnections:
     async def close(self) -> None:
         """Close all connections."""
         self._closed = True
-        if self._pool is not None:
+        if self._pool is not None and self._pool.process == os.getpid():
             await self._pool.close()
+
+
+def _after_fork() -> None:
+    for pool in list(_POOLS):
+        pool.leave()
+    _POOLS.clear()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_after_fork)
