@@ -216,6 +216,18 @@ def test_certificates_of_the_argument_come_first(
         assert client.get_job("j").status == "SUCCESS"
 
 
+def test_certificates_are_those_of_a_proxy_as_well(
+    both: Both, secure: ScriptedServer, bundle: Path
+) -> None:
+    endpoint = "http://127.0.0.1:9"  # plain HTTP, which a proxy forwards as it is
+    for verify in (bundle, False):
+        client = both(endpoint=endpoint, proxy=secure.endpoint, retry=None, verify=verify)
+        assert client.get_job("j").status == "SUCCESS"
+    client = both(endpoint=endpoint, proxy=secure.endpoint, retry=None)
+    with pytest.raises(dcs_sessions.ApiConnectionError, match="certificate verify failed"):
+        client.get_job("j")
+
+
 def test_unknown_authority_is_refused(both: Both, secure: ScriptedServer) -> None:
     with pytest.raises(dcs_sessions.ApiConnectionError, match="certificate verify failed"):
         both(endpoint=secure.endpoint, retry=None).get_job("j")

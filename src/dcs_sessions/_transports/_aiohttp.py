@@ -150,7 +150,8 @@ class AsyncConnections:
 
     def _trust(self, request: Request) -> ssl.SSLContext | bool:
         """Return the TLS context, which is slow to load and not needed for plain HTTP."""
-        if self._ssl is None and request.origin.startswith("https:"):
+        peers = request.origin, self._proxies.of(request) or ""
+        if self._ssl is None and any(peer.startswith("https:") for peer in peers):
             self._ssl = trust(self.config.verify)
         return self._ssl or True
 
