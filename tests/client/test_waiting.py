@@ -289,6 +289,25 @@ def test_query_of_an_instance_with_proxies_asks_those(both: Both, server: Script
     assert [node.node_id for node in result.nodes] == ["n1"]
 
 
+def test_node_that_is_listed_twice_is_queried_once(both: Both, server: ScriptedServer) -> None:
+    twice = [{"node_id": name, "node_role": "redis-server"} for name in ("n0", "n1", "n0")]
+    script = Script(
+        server,
+        nodes=[answer(200, {"instance_id": "i", "total": 3, "nodes": twice})],
+        list_n0=[NEVER, page("t1", "1")],
+        list_n1=[NEVER, page("t2", "2")],
+        scan=[STARTED],
+        job=[job("SUCCESS")],
+    )
+    client = both(endpoint=server.endpoint)
+    result = client.query_sessions("i")
+    assert [node.node_id for node in result.nodes] == ["n0", "n1"]
+    assert [session.id for session in result.sessions] == ["1", "2"]
+    assert script.did.count("scan") == 2
+    script.lists.update(list_n0=[NEVER, page("t3", "1")], list_n1=[NEVER, page("t4", "2")])
+    assert len(list(client.query_pages("i"))) == 2
+
+
 def test_dead_node_does_not_hide_the_others(both: Both, server: ScriptedServer) -> None:
     Script(
         server,

@@ -866,10 +866,12 @@ class AsyncClient:
         not once for each node: five failures lock a key.
         """
         if node_id is None:
-            nodes = await self.list_nodes(instance_id, **limits.options())
+            nodes = nodes_with_sessions(await self.list_nodes(instance_id, **limits.options()))
+            # The service may list a node twice, whose sessions must not be counted twice.
+            once = {node.node_id: node for node in nodes}
             return [
-                _query.NodeQuery(self.raw, instance_id, node.node_id, limits, node, fresh)
-                for node in nodes_with_sessions(nodes)
+                _query.NodeQuery(self.raw, instance_id, name, limits, node, fresh)
+                for name, node in once.items()
             ]
         node_ids = checked_ids("node_id", [node_id] if isinstance(node_id, str) else node_id)
         queries = [
