@@ -255,6 +255,22 @@ def test_one_node_that_fails_is_an_error(
         both(endpoint=server.endpoint).query_sessions("i", "n")
 
 
+def test_pages_that_overlap_contradict_the_count(both: Both, server: ScriptedServer) -> None:
+    rows = [{"id": str(number)} for number in range(4)]
+
+    def overlapping(connection: Any, request: Received) -> None:
+        offset, limit = (int(request.query[name]) for name in ("offset", "limit"))
+        found = rows[offset : offset + (limit if offset else 1)]  # the first page is short
+        answer(200, {"time": "t1", "count": 4, "clients": found})(connection, request)
+
+    Script(server, list=[NEVER, overlapping], scan=[STARTED], job=[job("SUCCESS")])
+    result = both(endpoint=server.endpoint).query_sessions("i", "n")
+    (node,) = result.nodes
+    assert isinstance(node.error, dcs_sessions.SessionListError)
+    assert "has more sessions than the 4 that the service counts" in str(node.error)
+    assert len(node.sessions) <= 4
+
+
 # Querying an instance
 
 

@@ -666,7 +666,9 @@ class NodeModel:
             # Whoever has made the other query has got no list.
             self.job = self.job or await self.scan()
 
-    def check(self, page: dict[str, Any], offset: int, first: dict[str, Any]) -> list[Row]:
+    def check(
+        self, page: dict[str, Any], offset: int, received: int, first: dict[str, Any]
+    ) -> list[Row]:
         """Check a page, and return its rows."""
         count = first["count"]
         problem = ""
@@ -677,7 +679,7 @@ class NodeModel:
         if problem:
             raise ExpectedError("SessionListChangedError", problem)
         rows: list[Row] = page["clients"]
-        if len(rows) > self.page_size or offset + len(rows) > count:
+        if len(rows) > self.page_size or max(offset, received) + len(rows) > count:
             says = f"{self.name} has more sessions than the {count} that the service counts"
             raise ExpectedError("SessionListError", says)
         return rows
@@ -694,7 +696,7 @@ class NodeModel:
         count = first["count"]
         if not 0 <= count <= MOST_SESSIONS:
             raise ExpectedError("SessionListError", f"{self.name} cannot have {count} sessions")
-        rows = self.check(first, 0, first)
+        rows = self.check(first, 0, 0, first)
         received = len(rows)
         left = collections.deque(range(len(rows), count, len(rows)) if rows else ())
         running: dict[asyncio.Task[dict[str, Any]], int] = {}
@@ -713,7 +715,7 @@ class NodeModel:
                 done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 task = done.pop()
                 offset = running.pop(task)
-                rows = self.check(task.result(), offset, first)
+                rows = self.check(task.result(), offset, received, first)
                 received += len(rows)
                 if not rows:
                     break

@@ -299,7 +299,8 @@ class NodeQuery:
                 raise SessionListChangedError(
                     f"{name} has {page.count} sessions now, {count} before"
                 )
-            if found > self.page_size or offset + found > count:
+            # Pages overlap if the first is shorter than those after it.
+            if found > self.page_size or max(offset, received) + found > count:
                 raise SessionListError(
                     f"{name} has more sessions than the {count} that the service counts"
                 )
