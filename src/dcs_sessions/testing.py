@@ -182,7 +182,10 @@ class Stub:
     def _row(self, session: dict[str, Any], elapsed: int) -> dict[str, Any]:
         """Return a session as in a list."""
         number = session.get("id") or str(next(self._numbers))
-        address = session.get("peer") or session.get("addr") or f"10.0.0.1:{40000 + int(number)}"
+        address = session.get("peer") or session.get("addr")
+        if not address:
+            port = int(number) if str(number).isdecimal() else next(self._numbers)
+            address = f"10.0.0.1:{40000 + port}"
         usual = {"id": number, "addr": address, "peer": address, "name": "", "user": "default"}
         for name, value in {**usual, "age": 3600}.items():
             session.setdefault(name, value)
@@ -213,7 +216,9 @@ class Stub:
     def _kill(self, fields: dict[str, Any]) -> Reply:
         addresses = set(fields["client_addrs"])
         rows = self.sessions.get(fields["node_id"], [])
-        rows[:] = [row for row in rows if self._row(row, 0)["peer"] not in addresses]
+        known = [(row, self._row(row, 0)) for row in rows]
+        # A client, too, uses the other address if this one is empty.
+        rows[:] = [row for row, shown in known if (shown["peer"] or shown["addr"]) not in addresses]
         return Reply(204, {}, b"")
 
     def _kill_all(self, fields: dict[str, Any]) -> Reply:

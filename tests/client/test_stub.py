@@ -23,7 +23,7 @@ ROWS = st.fixed_dictionaries(
     optional={
         "id": st.integers(1, 9).map(str),
         "addr": st.sampled_from(ADDRESSES),
-        "peer": st.sampled_from(ADDRESSES),
+        "peer": st.sampled_from((*ADDRESSES, "", None)),
         "name": st.sampled_from(("worker", "web", "")),
         "user": st.just("ops"),
         "age": st.sampled_from((0, 7, 5000, "7")),
@@ -114,7 +114,7 @@ class Model:
         rows = self.sessions.get(node, [])
         for row in rows:
             self.complete(row)
-        rows[:] = [row for row in rows if row["peer"] not in addresses]
+        rows[:] = [row for row in rows if (row["peer"] or row["addr"]) not in addresses]
 
     def kill_all(self, node: str | None) -> None:
         for one, rows in self.sessions.items():
@@ -187,6 +187,22 @@ def test_stub_answers_as_the_model(
                 assert [node.node_id for node in nodes] == list(sessions)
                 assert {node.node_role for node in nodes} <= {"redis-server"}
     assert stub.sessions == model.sessions
+
+
+@pytest.mark.parametrize("peer", ["", None])
+def test_session_without_a_peer_is_ended_by_its_address(peer: str | None) -> None:
+    stub = Stub({"n1": [{"addr": "10.0.0.5:1", "peer": peer}]})
+    with stub.client() as client:
+        (outcome,) = client.end_sessions(INSTANCE_ID, client.query_sessions(INSTANCE_ID))
+    assert (outcome.result, outcome.address) == ("ended", "10.0.0.5:1")
+    assert stub.sessions == {"n1": []}
+
+
+def test_session_whose_id_is_no_number_gets_an_address() -> None:
+    stub = Stub({"n1": [{"id": "abc"}]})
+    with stub.client() as client:
+        (session,) = client.query_sessions(INSTANCE_ID).sessions
+    assert (session.id, session.addr) == ("abc", "10.0.0.1:40001")
 
 
 OPERATIONS: dict[str, Callable[[dcs_sessions.Client], object]] = {
