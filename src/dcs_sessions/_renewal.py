@@ -43,6 +43,7 @@ _RENEW_SECONDS: Final = 40 * 60.0
 # Seconds between two attempts to renew credentials that are still valid: the first, the maximum.
 _PAUSE_SECONDS: Final = 5.0
 _LONGEST_PAUSE_SECONDS: Final = 300.0
+_CANCELLED: Final = "what the function waits for was cancelled"
 
 
 class Survivor(Protocol):
@@ -89,9 +90,14 @@ class Tools:
         """Call a function of the user, which may be async if there is an event loop.
 
         Raises:
-            ConfigurationError: The function is async, and there is no event loop.
+            ConfigurationError: The function is async, and there is no event loop; or what it waits
+                for was cancelled.
+            CancelledError: The event loop has been closed or is being closed.
         """
-        found = function()
+        try:
+            found = function()
+        except concurrent.futures.CancelledError:
+            raise ConfigurationError(_CANCELLED) from None
         if not inspect.isawaitable(found):
             return found
         if self.loop is None:
@@ -101,7 +107,14 @@ class Tools:
         import asyncio
 
         async def result() -> Any:
-            return await found
+            try:
+                return await found
+            except (asyncio.CancelledError, concurrent.futures.CancelledError):
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise  # by a loop that is being closed, as far as is known
+                # The next call would fail the same way, and at once.
+                raise ConfigurationError(_CANCELLED) from None
 
         waiting = result()
         try:

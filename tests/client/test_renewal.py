@@ -391,6 +391,63 @@ def test_async_function_that_never_returns_is_cancelled_at_the_limit(
     assert cancelled.wait(20)
 
 
+async def waits_for_a_cancelled_task() -> None:
+    login = asyncio.ensure_future(asyncio.sleep(60))
+    login.cancel()
+    await asyncio.shield(login)
+
+
+async def reads_a_cancelled_future() -> None:
+    is_cancelled()
+
+
+def is_cancelled() -> None:
+    login: concurrent.futures.Future[None] = concurrent.futures.Future()
+    login.cancel()
+    login.result()
+
+
+@pytest.mark.parametrize(
+    "function", [waits_for_a_cancelled_task, reads_a_cancelled_future, is_cancelled]
+)
+def test_function_whose_work_was_cancelled_fails_once(
+    loop: asyncio.AbstractEventLoop, function: Callable[[], Any]
+) -> None:
+    source: Renewed[Any] = Renewed("no token", lambda tools: tools.call(function))
+    flow = source.get()
+    renewal = next(flow)
+    assert isinstance(renewal, Renewal)
+    renewal.run(Tools(no_send, loop))
+    assert next(flow) is renewal.done
+    with pytest.raises(ConfigurationError, match=r"^no token: what .* waits for was can"):
+        next(flow)
+
+
+def test_event_loop_that_is_being_closed_fails_no_fetch_of_others() -> None:
+    started = threading.Event()
+    caught: list[BaseException] = []
+
+    async def hang() -> None:
+        started.set()
+        await asyncio.sleep(60)
+
+    def call(loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            Tools(no_send, loop).call(hang)
+        except BaseException as error:  # noqa: BLE001 - it is compared below
+            caught.append(error)
+
+    async def main() -> threading.Thread:
+        thread = threading.Thread(target=call, args=(asyncio.get_running_loop(),))
+        thread.start()
+        while not started.is_set():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        return thread
+
+    asyncio.run(main()).join()
+    assert [type(error) for error in caught] == [concurrent.futures.CancelledError]
+
+
 @pytest.mark.parametrize("kind", ["coroutine", "awaitable"])
 def test_async_function_runs_on_the_event_loop_of_its_client(
     loop: asyncio.AbstractEventLoop, kind: str
