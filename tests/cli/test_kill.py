@@ -105,6 +105,19 @@ def test_rows_are_read_from_standard_input(cli: Cli, own: Emulator, connect: Con
     assert [result for result, _ in results(again).values()] == ["gone"] * 2
 
 
+def test_session_that_is_named_several_times_is_ended_once(fake: FakeDcs, fake_cli: Cli) -> None:
+    fake.lists["n1"] = [sessions(2)]
+    fake.growing = True
+    fake.times = [f"2026-01-01 00:00:{second:02}" for second in range(4)]
+    rows = [fake_cli("query", "i", "-o", "jsonl").stdout for _ in range(2)]
+    rows[1] = rows[1].splitlines(keepends=True)[0]
+    words = ("kill", "i", "--yes", "-o", "jsonl", "-")
+    done = fake_cli(*words, stdin="".join([*rows, "10.0.0.1:1\n10.0.0.1:2\n"]))
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr.endswith("2 ended, 0 gone already, 0 spared, 0 unknown\n")
+    assert sorted(one for _, peers in fake.killed for one in peers) == ["10.0.0.1:1", "10.0.0.1:2"]
+
+
 def test_kill_by_filter_ends_matching_sessions_only(
     cli: Cli, own: Emulator, connect: Connect
 ) -> None:

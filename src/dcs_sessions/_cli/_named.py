@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 import click
 
+from dcs_sessions._fields import text_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -58,7 +60,8 @@ def read_named(arguments: Iterable[str], nodes: tuple[str, ...]) -> Named:
                 rows.setdefault((node_id, time), {})[line] = session
             else:
                 addresses[_checked(line, where)] = None
-    return Named(list(addresses), [_list(*of, list(found.values())) for of, found in rows.items()])
+    lists = [_list(*of, list(found.values())) for of, found in rows.items()]
+    return Named(list(addresses), _newest(lists))
 
 
 def _lines() -> Iterator[tuple[str, str]]:
@@ -113,6 +116,24 @@ def _row(line: str, where: str, nodes: tuple[str, ...]) -> tuple[str, str, Sessi
         return node_id, time, Session.from_dict(fields)
     except (TypeError, ValueError, AttributeError):
         raise refused("the row is not a session as query -o jsonl prints it") from None
+
+
+def _newest(lists: Iterable[NodeSessions]) -> list[NodeSessions]:
+    """Return the lists without sessions that a newer list of the node has too.
+
+    Without this, a session in the rows of two queries would be counted twice.
+    """
+    from dcs_sessions._ending import address_of
+
+    seen: set[tuple[str, str, str]] = set()
+    kept: list[NodeSessions] = []
+    for node in sorted(lists, key=lambda node: node.time or "", reverse=True):
+        keys = [(node.node_id, address_of(one), text_of(one.id)) for one in node.sessions]
+        sessions = [one for one, key in zip(node.sessions, keys, strict=True) if key not in seen]
+        seen.update(keys)
+        if sessions:
+            kept.append(attrs.evolve(node, sessions=sessions))
+    return kept
 
 
 def _list(node_id: str, time: str, sessions: list[Session]) -> NodeSessions:

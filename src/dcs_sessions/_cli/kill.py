@@ -176,6 +176,7 @@ def kill(
             lists = look(nodes)
             partly = bool(lists.failures)
             found = _fitting(lists, filters) if filters else _found(lists, named)
+            found = _without_rows(found, victims)
             _spare(found, lists.nodes)
             victims += found
         if named.lists and dry_run:
@@ -260,6 +261,24 @@ def _found(lists: Lists, named: Named) -> list[_Victim]:
             victims.append(victim)
     # Two notations of an address are one session.
     return list({id(victim.session or victim): victim for victim in victims}.values())
+
+
+def _without_rows(found: Iterable[_Victim], rows: Iterable[_Victim]) -> list[_Victim]:
+    """Return the victims found by address, without sessions that a row names as well."""
+    from dcs_sessions._ending import judge
+
+    named: dict[tuple[str, str], list[_Victim]] = {}
+    for row in rows:
+        named.setdefault((row.node_id, row.address), []).append(row)
+
+    def is_named(victim: _Victim) -> bool:
+        return any(
+            judge(row.chosen, row.session, victim.chosen, [victim.session], None) is None
+            for row in named.get((victim.node_id, victim.address), ())
+            if row.chosen and row.session and victim.chosen and victim.session
+        )
+
+    return [victim for victim in found if not is_named(victim)]
 
 
 def _spare(victims: Iterable[_Victim], nodes: Iterable[NodeSessions]) -> None:
