@@ -90,9 +90,10 @@ class _Watcher:
             remarks += [_failures.what_happened(error), _failures.what_to_do(error)]
             return _Look(None, list((before or {}).values()), set(), [], before is None, remarks)
         now = {_key(row): row for row in found}
-        answered = {node.node_id for node in lists.nodes}
-        # Sessions of a node that failed are kept: whether they are gone is not known.
-        now |= {key: row for key, row in (before or {}).items() if row["node_id"] not in answered}
+        # Sessions of a node that failed are kept: whether they are gone is not known. Those of a
+        # node that has left the instance are gone.
+        failed = {node_id for node_id, _ in lists.failures}
+        now |= {key: row for key, row in (before or {}).items() if row["node_id"] in failed}
         self._before = now
         if before is None:
             return _Look(lists, list(now.values()), set(), [], True, remarks)
