@@ -361,6 +361,33 @@ def test_failed_node_is_reported(leaking: FakeDcs, fake_cli: Cli) -> None:
     assert "list_nodes" not in page
 
 
+def test_node_that_was_read_in_part_is_counted_in_part(
+    leaking: FakeDcs, fake_cli: Cli, tmp_path: Path
+) -> None:
+    leaking.lists["n2"] = [rows(("10.0.0.3", "web", 2500))]
+    leaking.first = lambda request: (
+        answer(400, {}) if request.query.get("offset", "0") != "0" else None
+    )
+    counted = 21 + 1000
+    page = tmp_path / "page.html"
+    shown = run(fake_cli, "i", "--by", "node", "--html", str(page), code=6).stdout
+    assert shown.startswith(
+        f"{counted:,} connections\n"
+        "1 nodes were read only in part: 1,000 of their sessions are counted.\n"
+    )
+    assert "not counted" not in shown
+    assert "<code>n2</code> 1,000 of " in page.read_text("utf-8")
+    lines = run(fake_cli, "i", "-o", "jsonl", code=6).stdout.splitlines()
+    found = [json.loads(line) for line in lines]
+    whole, *others = (one["count"] for one in found if one["group"] in {"instance", "node"})
+    assert (whole, others) == (counted, [1000, 21])
+    text = run(fake_cli, "i", "-o", "openmetrics", code=6).stdout
+    families = {family.name: family.samples for family in openmetrics(text)}
+    assert sum(one.value for one in families["dcs_connections"]) == counted
+    up = {one.labels["node"]: one.value for one in families["dcs_node_up"]}
+    assert up == {"n1": 1, "n2": 0}
+
+
 @pytest.mark.parametrize(
     ("count", "limit", "said"),
     [

@@ -42,7 +42,7 @@ def lines(report: Report, top: int) -> Iterator[str]:
         "dcs_node_up",
         "Whether the sessions of a node could be listed.",
         [
-            *(({**same, "node": node}, 1) for node, _ in report.by_node()),
+            *(({**same, "node": node}, 1) for node in report.nodes),
             *(({**same, "node": node}, 0) for node in report.failed),
         ],
     )

@@ -58,7 +58,7 @@ class Report:
         filters: Filters of the sessions that were counted.
         statistics: The counts.
         nodes: IDs of the nodes that were read.
-        failed: IDs of the nodes that could not be read.
+        failed: IDs of the nodes that could not be read, or only in part.
         whole: Whether all nodes were requested.
     """
 
@@ -91,8 +91,16 @@ class Report:
         total = self.statistics.total
         if self.filters:
             yield f"{total:,} of {self.statistics.everything:,} sessions match: {self.filters}"
-        if self.failed:
-            yield f"{len(self.failed)} nodes could not be read and are not counted."
+        partial = self.partial
+        if len(self.failed) > len(partial):
+            failed = len(self.failed) - len(partial)
+            yield f"{failed} nodes could not be read and are not counted."
+        if partial:
+            count = sum(self.statistics.connections[node] for node in partial)
+            yield (
+                f"{len(partial)} nodes were read only in part: {count:,} of their sessions are "
+                "counted."
+            )
         for node, count in self.by_node():
             limit = self.limit.node
             if limit and count >= _FULL * limit:
@@ -103,10 +111,16 @@ class Report:
                 f"not that of their client: {_WHY_INTERNAL[self.passes_through]}."
             )
 
+    @property
+    def partial(self) -> list[str]:
+        """IDs of the nodes that failed when some of their sessions had been counted."""
+        return [node for node in self.failed if self.statistics.connections[node]]
+
     def by_node(self) -> list[tuple[str, int]]:
-        """Return the connections of each node, the fullest first."""
+        """Return the connections counted on each node, the fullest first."""
         counts = self.statistics.connections
-        return sorted(((node, counts[node]) for node in self.nodes), key=lambda n: (-n[1], n[0]))
+        nodes = (*self.nodes, *self.partial)
+        return sorted(((node, counts[node]) for node in nodes), key=lambda n: (-n[1], n[0]))
 
     def rows(self, top: int | None) -> Iterator[Row]:
         """Yield the counts as rows for programs."""
