@@ -262,6 +262,13 @@ def test_completion_is_cached_and_silent(cli: Cli, tmp_path: Path, fake: FakeDcs
             "HUAWEICLOUD_SDK_AK": "a-key",
             "HUAWEICLOUD_SDK_SK": "a-secret",
         },
+        {
+            "DCS_SESSIONS_TOKEN": None,
+            "HUAWEICLOUD_SDK_AK": "a-key",
+            "HUAWEICLOUD_SDK_SK": "another-secret",
+            "HUAWEICLOUD_SDK_SECURITY_TOKEN": "a-security-token",
+        },
+        {"HC_CONTAINER_AUTHORIZATION_TOKEN": "a-pod"},
     ],
 )
 def test_completion_is_cached_for_an_account_and_a_project(
@@ -272,6 +279,19 @@ def test_completion_is_cached_for_an_account_and_a_project(
     fake.instances = [{"instance_id": "i2", "name": "shop-second"}]
     assert complete(fake_cli, "query", "shop") == ["shop-first"]
     assert complete(fake_cli.with_env(**change), "query", "shop") == ["shop-second"]
+
+
+def test_completion_is_cached_for_a_credentials_file(
+    fake: FakeDcs, fake_cli: Cli, tmp_path: Path
+) -> None:
+    file = tmp_path / ".huaweicloud" / "credentials"
+    file.parent.mkdir()
+    file.touch(0o600)
+    cli = fake_cli.with_env(DCS_SESSIONS_TOKEN=None)
+    for name in ("first", "second"):
+        file.write_text(f"[basic]\nak = key-of-{name}\nsk = a-secret\n")
+        fake.instances = [{"instance_id": "i", "name": f"shop-{name}"}]
+        assert complete(cli, "query", "shop") == [f"shop-{name}"]
 
 
 @pytest.mark.parametrize("asked", ["--ask-token", "--ask-password"])

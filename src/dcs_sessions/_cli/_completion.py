@@ -15,12 +15,8 @@ if TYPE_CHECKING:
 
 # How long a response is cached, and how long to wait for the service.
 _FRESH_SECONDS = 60.0
-# Variables that say whose instances they are. They are part of a hash only.
-_ACCOUNT = (
-    "DCS_SESSIONS_TOKEN",
-    "HUAWEICLOUD_SDK_AK",
-    "HUAWEICLOUD_SDK_CREDENTIALS_FILE",
-)
+# Beginnings of the variables that may say whose instances they are.
+_ACCOUNT = ("DCS_SESSIONS_", "HUAWEICLOUD_", "HC_CONTAINER_")
 _WAIT_SECONDS = 2.0
 
 
@@ -122,7 +118,7 @@ def _cached(
         if connection.ask_token or connection.ask_password:
             return []
         service = [connection.endpoint, connection.region, connection.project_id]
-        key = json.dumps([what, *service, *map(os.environ.get, _ACCOUNT)])
+        key = json.dumps([what, *service, *_account()])
         folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dcs-sessions"
         file = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
         with contextlib.suppress(OSError, ValueError):
@@ -137,3 +133,18 @@ def _cached(
             part.replace(file)
         return found
     return []
+
+
+def _account() -> list[object]:
+    """Return all that says whose credentials are used. It is part of a hash only."""
+    import os
+    from pathlib import Path
+
+    variables = sorted(item for item in os.environ.items() if item[0].startswith(_ACCOUNT))
+    named = os.environ.get("HUAWEICLOUD_SDK_CREDENTIALS_FILE", "").strip()
+    file = Path(named or "~/.huaweicloud/credentials").expanduser()
+    try:
+        found = file.stat()
+    except OSError:
+        return [variables, str(file)]
+    return [variables, str(file), found.st_mtime_ns, found.st_size]
