@@ -119,6 +119,21 @@ def test_proxy_in_use_is_named(cli: Cli, command: tuple[str, ...]) -> None:
     assert "secret" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "shown"),
+    [
+        ("https://bob:pa/ssw0rd1@host", "https://***@host"),
+        ("https://bob:p@ss//w0rd1@host/v2", "https://***@host/v2"),
+        ("https://bob:p'a ss\"w0rd1@host", "https://***@host"),
+        ("bob:ssw0rd1@host", "***@host"),
+    ],
+)
+def test_password_in_an_endpoint_is_not_printed(cli: Cli, endpoint: str, shown: str) -> None:
+    done = cli("check", "--endpoint", endpoint, code=2)
+    assert f"Endpoint:    {shown}  (from --endpoint)\n" in done.stdout
+    assert "w0rd1" not in done.stdout + done.stderr
+
+
 def test_no_proxy_is_named_where_none_is_used(cli: Cli, own: Emulator) -> None:
     through = cli.with_env(HTTP_PROXY=PROXY, NO_PROXY="127.0.0.1")
     assert "Proxy:" not in through("check").stdout

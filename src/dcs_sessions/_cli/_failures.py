@@ -123,7 +123,16 @@ def proxy_of(origin: str) -> str | None:
         proxy = proxy_for(origin)
     except DcsSessionsError:  # a proxy variable that is invalid
         return None
-    return re.sub(r"//[^/]*@", "//***@", proxy) if proxy else None
+    return without_login(proxy) if proxy else None
+
+
+def without_login(url: str) -> str:
+    """Return a URL with its login masked. A password may hold any character, also `/` and `@`."""
+    login, at, host = url.rpartition("@")
+    if not at:
+        return url
+    scheme, slashes, _ = login.partition("//")
+    return f"{scheme}//***@{host}" if slashes else f"***@{host}"
 
 
 def closest_region(region: str) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -101,7 +100,7 @@ def _show_values(connection: Connection, found: FoundCredentials) -> None:
     else:
         endpoint, source = "-", None
     # A URL with credentials is refused later; mask them here.
-    _line("Endpoint", re.sub(r"//[^/]*@", "//***@", endpoint), source)
+    _line("Endpoint", _failures.without_login(endpoint), source)
     proxy = _failures.proxy_of(endpoint) if endpoint != "-" else None
     if proxy is not None:
         _line("Proxy", proxy, "the environment")
