@@ -248,6 +248,13 @@ def test_metrics_are_valid_openmetrics(leaking: FakeDcs, fake_cli: Cli, parse: A
     assert values == {("10.0.0.1", "cart"): 20, ("(others)", "(others)"): 10}
 
 
+def test_name_like_that_of_the_rest_is_counted_with_the_rest(fake: FakeDcs, fake_cli: Cli) -> None:
+    fake.lists["n1"] = [rows(("10.0.0.1", "(others)", 4), ("10.0.0.1", "a", 2), ("h", "b", 1))]
+    text = run(fake_cli, "i", "-o", "openmetrics", "--by", "name", "--top", "2").stdout
+    found = [line for line in text.splitlines() if line.startswith("dcs_sessions_by_name{")]
+    assert [line.rpartition(",")[2] for line in found] == ['name="(others)"} 5', 'name="a"} 2']
+
+
 # Random text rarely has what must be escaped.
 names = st.text() | st.text(st.sampled_from('\\"\n{},= a#'), max_size=5)
 

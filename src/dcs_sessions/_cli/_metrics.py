@@ -51,14 +51,19 @@ def lines(report: Report, top: int) -> Iterator[str]:
     )
     for group in statistics.groups:
         ranked = statistics.ranked(group)
-        samples = [(dict(zip(group, values, strict=True)), n) for values, n in ranked[:top]]
+        samples = dict(ranked[:top])
         rest = sum(count for _, count in ranked[top:])
         if rest:
-            samples.append((dict.fromkeys(group, "(others)"), rest))
+            # A client may have this name. No two samples may have the same labels.
+            others = ("(others)",) * len(group)
+            samples[others] = samples.get(others, 0) + rest
         yield from _family(
             f"dcs_sessions_by_{'_'.join(group)}",
             f"Sessions that match the filters, by {', '.join(group)}.",
-            (({**same, **labels}, count) for labels, count in samples),
+            (
+                ({**same, **dict(zip(group, values, strict=True))}, count)
+                for values, count in samples.items()
+            ),
         )
     yield "# EOF"
 
