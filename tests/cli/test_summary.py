@@ -389,7 +389,7 @@ def test_node_that_was_read_in_part_is_counted_in_part(
     whole, *others = (one["count"] for one in found if one["group"] in {"instance", "node"})
     assert (whole, others) == (counted, [1000, 21])
     text = run(fake_cli, "i", "-o", "openmetrics", code=6).stdout
-    families = {family.name: family.samples for family in openmetrics(text)}
+    families = {family.name: family.samples for family in parse_strictly(text)}
     assert sum(one.value for one in families["dcs_connections"]) == counted
     up = {one.labels["node"]: one.value for one in families["dcs_node_up"]}
     assert up == {"n1": 1, "n2": 0}
