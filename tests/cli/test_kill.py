@@ -319,6 +319,7 @@ def test_row_is_compared_with_the_current_list(
 def test_session_without_id_is_ended_only_if_its_age_proves_it(
     fake: FakeDcs, fake_cli: Cli
 ) -> None:
+    fake.times = [f"2026-11-24T10:10:00.{number}00Z" for number in range(3)]
     rows = [{"peer": f"a:{age}", "name": "w", "age": age} for age in (0, 3, 7)]
     fake.lists["n1"] = [[{"peer": "a", "name": "w"}, *rows]]
     done = fake_cli("kill", "i", "--name", "w", "--yes", "-o", "jsonl", code=6)
