@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import resource
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -325,6 +326,43 @@ def test_html_page_is_printed_to_standard_output(
     assert out.startswith("<!doctype html>")
     assert out.endswith("</html>\n")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("-o", "openmetrics"), ("--html", "-")])
+def test_formats_in_utf8_are_in_utf8_whatever_the_locale(
+    fake: FakeDcs, fake_cli: Cli, words: tuple[str, ...]
+) -> None:
+    fake.lists["n1"] = [rows(("10.0.0.1", "größe", 1))]
+    done = fake_cli.with_env(PYTHONIOENCODING="latin-1")("summary", "i", *words)
+    assert "größe" in done.stdout
+
+
+def test_page_that_cannot_be_written_leaves_the_file_and_the_summary(
+    leaking: FakeDcs, fake_cli: Cli, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("the page before")
+    page.chmod(0o600)
+    link = tmp_path / "link.html"
+    link.symlink_to(page)
+
+    def fill_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    before = sorted(tmp_path.iterdir())
+    for file, changes in ((link, {"preexec_fn": fill_disk}), (Path("/dev/full"), {})):
+        with fake_cli.start("summary", "i", "--html", str(file), **changes) as process:
+            out, err = process.communicate(timeout=30)
+        assert process.returncode == 1, err
+        assert out.startswith("30 of 40 connections")
+        assert f"the output cannot be written: --html: {file}: " in err
+        assert sorted(tmp_path.iterdir()) == before
+    assert page.read_text() == "the page before"
+    run(fake_cli, "i", "--html", str(link))
+    assert link.is_symlink()
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_long_names_are_cut(fake: FakeDcs, fake_cli: Cli, tmp_path: Path) -> None:

@@ -129,6 +129,14 @@ class _Notes(io.TextIOWrapper):
         os.close(nothing)
 
 
+def print_utf8() -> None:
+    """Let stdout write UTF-8, for formats that are in UTF-8 whatever the locale."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(  # pyright: ignore[reportUnknownMemberType]
+            encoding="utf-8", errors="backslashreplace"
+        )
+
+
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning without the source line that Python adds."""
     warn(str(message))

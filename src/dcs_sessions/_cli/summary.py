@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -169,11 +170,18 @@ def summary(
             _watch.watch_report(read, watch)
         lists, report = read()
     lists.describe(most=0)
+    unwritten = None
     if html is not None:
-        _write_page(html, lists, report)
+        try:
+            _write_page(html, lists, report)
+        except OSError as error:
+            unwritten = error
     if str(html) != "-":
         with _console.reader_may_leave():
             _print(report, form, top)
+    if unwritten is not None:
+        # Only now, for a summary that took minutes must not be lost.
+        raise unwritten
     lists.end()
 
 
@@ -181,6 +189,7 @@ def _print(report: Report, form: str, top: int | None) -> None:
     if form == "openmetrics":
         from dcs_sessions._cli import _metrics
 
+        _console.print_utf8()
         for line in _metrics.lines(report, top or TOP):
             sys.stdout.write(f"{line}\n")
     elif form == "table":
@@ -194,11 +203,30 @@ def _write_page(html: Path, lists: Lists, report: Report) -> None:
 
     text = page(lists, report)
     if str(html) == "-":
+        _console.print_utf8()
         with _console.reader_may_leave():
             sys.stdout.write(text)
         return
     try:
-        html.write_text(text, "utf-8")
+        _replace(html, text)
     except OSError as error:
-        raise click.UsageError(f"--html: {html}: {error.strerror}") from None
+        raise OSError(error.errno, f"--html: {html}: {error.strerror}") from None
     _console.note(f"Wrote {html}.")
+
+
+def _replace(file: Path, text: str) -> None:
+    """Write a file, or leave it as it was."""
+    target = file.resolve()
+    is_device = target.exists() and not target.is_file()
+    if is_device or not os.access(target.parent, os.W_OK):
+        target.write_text(text, "utf-8")
+        return
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        part.touch()
+        if target.exists():
+            part.chmod(target.stat().st_mode)
+        part.write_text(text, "utf-8")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
