@@ -276,7 +276,10 @@ def test_closed_or_full_streams_change_nothing(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("words", ["--version", "--help", "query i", "query --help"])
+@pytest.mark.parametrize(
+    "words",
+    ["--version", "--help", "query i", "query i -o json", "query i -o csv", "query --help"],
+)
 def test_full_stdout_is_an_error_without_a_traceback(
     fake: FakeDcs, fake_cli: Cli, words: str
 ) -> None:
