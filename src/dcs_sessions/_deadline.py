@@ -17,8 +17,8 @@ class Deadline:
     __slots__ = ("_end", "seconds")
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._end = time.monotonic() + seconds
+        self.seconds: float = seconds
+        self._end: float = time.monotonic() + seconds
 
     def __str__(self) -> str:
         """Return its seconds for messages."""

@@ -107,8 +107,8 @@ def test_rows_are_read_from_standard_input(cli: Cli, own: Emulator, connect: Con
 
 def test_session_that_is_named_several_times_is_ended_once(fake: FakeDcs, fake_cli: Cli) -> None:
     fake.lists["n1"] = [sessions(2)]
-    fake.growing = True
-    fake.times = [f"2026-01-01 00:00:{second:02}" for second in range(4)]
+    # All within a second, for the ages stay the same.
+    fake.times = [f"2026-01-01 00:00:00.{number}00" for number in range(10)]
     rows = [fake_cli("query", "i", "-o", "jsonl").stdout for _ in range(2)]
     rows[1] = rows[1].splitlines(keepends=True)[0]
     words = ("kill", "i", "--yes", "-o", "jsonl", "-")
