@@ -278,7 +278,10 @@ def test_closed_or_full_streams_change_nothing(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize(
     "words",
-    ["--version", "--help", "query i", "query i -o json", "query i -o csv", "query --help"],
+    [
+        *("--version", "--help", "query --help", "query i", "query i -o json", "query i -o csv"),
+        *("instances -o table", "instances -o json", "instances -o csv"),
+    ],
 )
 def test_full_stdout_is_an_error_without_a_traceback(
     fake: FakeDcs, fake_cli: Cli, words: str
@@ -293,7 +296,11 @@ def test_full_stdout_is_an_error_without_a_traceback(
             check=False,
         )
     assert done.returncode == 1
-    assert "dcs-sessions: the output cannot be written: " in done.stderr
+    # Notes about what was read come before it.
+    assert done.stderr.endswith(
+        "dcs-sessions: the output cannot be written: No space left on device\n"
+        "Check where the output goes: the disk may be full.\n"
+    )
     assert "Traceback" not in done.stderr
 
 

@@ -112,7 +112,7 @@ class _Notes(io.TextIOWrapper):
         try:
             return super().write(text)
         except OSError:
-            self._drop()
+            _discard(self._descriptor)
             return len(text)
 
     def flush(self) -> None:
@@ -120,13 +120,7 @@ class _Notes(io.TextIOWrapper):
         try:
             super().flush()
         except OSError:
-            self._drop()
-
-    def _drop(self) -> None:
-        """Write to nowhere from now on, also what could not be written."""
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, self._descriptor)
-        os.close(nothing)
+            _discard(self._descriptor)
 
 
 def print_utf8() -> None:
@@ -205,8 +199,13 @@ def reader_may_leave() -> Generator[None]:
 
 def close_stdout() -> None:
     """Close stdout so that Python does not report a broken pipe at exit."""
+    _discard(sys.stdout.fileno())
+
+
+def _discard(descriptor: int) -> None:
+    """Let a descriptor write to nowhere from now on, also what is still in a buffer."""
     nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, sys.stdout.fileno())
+    os.dup2(nothing, descriptor)
     os.close(nothing)
 
 

@@ -194,8 +194,6 @@ class AsyncConnections:
                     size += len(chunk)
                     if size > _exchange.MAX_BODY_BYTES:
                         raise _exchange.too_large(request)
-        except ApiConnectionError:
-            raise
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
             seconds = min(left, _exchange.SILENCE_SECONDS)
             raise _exchange.too_late(request, seconds, may_have_arrived=_connected.get()) from bare(
