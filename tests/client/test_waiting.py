@@ -163,6 +163,30 @@ def test_time_of_the_list_proves_the_scan_if_jobs_are_not_shown(
     assert script.did.count("job") == 1
 
 
+@pytest.mark.parametrize("refused", [0, 1])
+def test_list_of_the_same_second_is_replaced_by_another_query_if_jobs_are_not_shown(
+    both: Both, server: ScriptedServer, refused: int
+) -> None:
+    script = Script(
+        server,
+        list=[lambda *args: page(f"t{script.did.count('scan') > 1 + refused}", "1")(*args)],
+        scan=[STARTED, *refused * [BUSY], STARTED],
+        job=[NO_JOB],
+    )
+    both(endpoint=server.endpoint).query_sessions("i", "n", timeout=60)
+    assert script.did.count("scan") == 2 + refused
+    assert script.did.count("job") == 1
+
+
+def test_list_whose_time_stays_the_same_is_not_requested_again_and_again(
+    both: Both, server: ScriptedServer
+) -> None:
+    script = Script(server, list=[page("t1", "1")], scan=[STARTED], job=[NO_JOB])
+    with pytest.raises(dcs_sessions.WaitTimeoutError):
+        both(endpoint=server.endpoint).query_sessions("i", "n", timeout=4)
+    assert script.did.count("scan") == 2
+
+
 def test_saved_list_is_enough_if_jobs_are_not_shown(both: Both, server: ScriptedServer) -> None:
     Script(server, list=[page("t1", "1")], scan=[STARTED], job=[NO_JOB])
     result = both(endpoint=server.endpoint).query_sessions("i", "n", fresh=False)

@@ -634,6 +634,7 @@ class NodeModel:
     async def refresh(self) -> None:
         """Wait for a list: that of our job, or, if it is not shown, one with another time."""
         await self.look()
+        self.scanned_at = self.model.now
         job = await self.scan()
         try:
             await self.new_list(job)
@@ -663,8 +664,15 @@ class NodeModel:
             elif time is not None and (time != self.before or not self.model.settings.fresh):
                 self.time = time
                 return
-            # Whoever has made the other query has got no list.
-            self.job = self.job or await self.scan()
+            if not self.job:
+                # Whoever has made the other query has got no list.
+                self.scanned_at = self.model.now
+                self.job = await self.scan()
+            elif time is not None and self.model.now - self.scanned_at >= 2:
+                # Two lists of the same second look the same.
+                job = await self.scan()
+                if job:
+                    self.job, self.scanned_at = job, float("inf")
 
     def check(
         self, page: dict[str, Any], offset: int, received: int, first: dict[str, Any]

@@ -5,6 +5,7 @@ Edited in `_async/_query.py`; `_sync/_query.py` is made from it by `make generat
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from contextlib import aclosing, suppress
@@ -47,6 +48,8 @@ POLL_SECONDS: Final = 2.0
 _BUSY: Final = "DCS.4957"
 # No node has as many. A larger count would make the client read forever.
 _MOST_SESSIONS: Final = 10_000_000
+# Seconds after which the next list has another time, also where times are in full seconds.
+_NEXT_TIME: Final = 2.0
 # Maximum number of times a list is read again because the node was queried meanwhile.
 _READS: Final = 5
 _END: Final = object()
@@ -197,6 +200,7 @@ class NodeQuery:
         each page.
         """
         await self.look()
+        scanned_at = time.monotonic()
         job_id = await self._scan()
         job_is_shown = True
         try:
@@ -218,7 +222,14 @@ class NodeQuery:
                     return
                 if job_id is None:
                     # The other query is still running, or has failed.
+                    scanned_at = time.monotonic()
                     job_id = await self._scan()
+                elif listed is not None and time.monotonic() - scanned_at >= _NEXT_TIME:
+                    # The new list may be of the same second as the one before, which looks the
+                    # same. One more query settles it; where it is refused, ours is still running.
+                    another = await self._scan()
+                    if another is not None:
+                        job_id, scanned_at = another, math.inf
         except ApiTimeoutError as error:
             if self.limits.deadline.remaining() > 0:
                 raise
