@@ -46,7 +46,7 @@ def connection_limit(
     if not (text.isascii() and text.isdecimal() and len(text) <= 18):
         return ConnectionLimit(None, None)
     node = int(text)
-    if instance.cache_mode in {"single", "ha"}:
+    if instance.cache_mode in ("single", "ha"):
         return ConnectionLimit(node, node)
     if instance.cache_mode == "cluster":
         shards = instance.sharding_count

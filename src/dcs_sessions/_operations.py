@@ -315,11 +315,11 @@ def _read_job(reply: Reply) -> models.Job:
 
 
 def _read_node_list(reply: Reply) -> models.NodeList:
-    return _model(reply, models.NodeList.from_dict, nodes=list)
+    return _model(reply, models.NodeList.from_dict, "node_id", nodes=list)
 
 
 def _read_instance_list(reply: Reply) -> models.InstanceList:
-    return _model(reply, models.InstanceList.from_dict, instances=list)
+    return _model(reply, models.InstanceList.from_dict, "instance_id", instances=list)
 
 
 def _read_instance(reply: Reply) -> models.Instance:
@@ -357,10 +357,16 @@ def _object(reply: Reply) -> dict[str, Any]:
     return cast("dict[str, Any]", found)
 
 
-def _model(reply: Reply, make: Callable[[Mapping[str, Any]], T], **required: type) -> T:
+def _model(
+    reply: Reply,
+    make: Callable[[Mapping[str, Any]], T],
+    entry_id: str | None = None,
+    **required: type,
+) -> T:
     """Return the model; raise an error if a field is not as the contract requires.
 
-    The generated code does not check types, and raises KeyError for a missing field.
+    The generated code does not check types, and raises KeyError for a missing field. Entries of a
+    list are found by the field `entry_id`, so it must be a string in each.
     """
     fields = _object(reply)
     for name, kind in required.items():
@@ -368,6 +374,9 @@ def _model(reply: Reply, make: Callable[[Mapping[str, Any]], T], **required: typ
             state = "of another type" if name in fields else "missing"
             raise UnexpectedResponseError(reply, problem=f"field {name} is {state}")
     try:
+        for name in required if entry_id is not None else ():
+            if not all(isinstance(entry[entry_id], str) for entry in fields[name]):
+                raise TypeError(f"{entry_id} must be a string")
         return make(fields)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         problem = f"not as the contract says: {type(error).__name__} {error}"

@@ -277,7 +277,14 @@ def test_any_name_is_escaped_in_metrics(names: list[str]) -> None:
         for sample in family.samples
         if sample.name == "dcs_sessions_by_name"
     }
-    assert found == {name: names.count(name) for name in names}
+    shown = [
+        "".join(
+            char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+            for char in name
+        )
+        for name in names
+    ]
+    assert found == Counter(shown)
 
 
 sizes = st.none() | st.integers(-1, 40) | st.sampled_from(["7", "12", "x", 2.5, True])

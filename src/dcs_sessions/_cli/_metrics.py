@@ -6,7 +6,10 @@ its last line as a comment.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
+
+from dcs_sessions._text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -51,18 +54,14 @@ def lines(report: Report, top: int) -> Iterator[str]:
     )
     for group in statistics.groups:
         ranked = statistics.ranked(group)
-        samples = dict(ranked[:top])
-        rest = sum(count for _, count in ranked[top:])
-        if rest:
-            # A client may have this name. No two samples may have the same labels.
-            others = ("(others)",) * len(group)
-            samples[others] = samples.get(others, 0) + rest
+        others = ("(others)",) * len(group)
+        samples = [*ranked[:top], *((others, count) for _, count in ranked[top:])]
         yield from _family(
             f"dcs_sessions_by_{'_'.join(group)}",
             f"Sessions that match the filters, by {', '.join(group)}.",
             (
                 ({**same, **dict(zip(group, values, strict=True))}, count)
-                for values, count in samples.items()
+                for values, count in samples
             ),
         )
     yield "# EOF"
@@ -73,6 +72,14 @@ def _family(
 ) -> Iterator[str]:
     yield f"# TYPE {name} gauge"
     yield f"# HELP {name} {what}"
+    # A client may have the name `(others)`, and no two samples may have the same labels.
+    sums: Counter[str] = Counter()
     for labels, value in samples:
-        text = ",".join(f'{key}="{label.translate(_ESCAPED)}"' for key, label in labels.items())
+        sums[",".join(f'{key}="{_escaped(label)}"' for key, label in labels.items())] += value
+    for text, value in sums.items():
         yield f"{name}{{{text}}} {value}"
+
+
+def _escaped(label: str) -> str:
+    """Return a label as it is written. A terminal can show it, too."""
+    return "\n".join(printable(line) for line in label.split("\n")).translate(_ESCAPED)
