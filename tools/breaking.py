@@ -46,9 +46,13 @@ class Break(NamedTuple):
 
 def breaks(base: Node, new: Node) -> list[Break]:
     """Return the breaks between two versions of the contract."""
+    return sorted({*redocly(*differing(flat(base), flat(new))), *others(base, new)})
+
+
+def others(base: Node, new: Node) -> list[Break]:
+    """Return the breaks that `redocly diff` does not find."""
     named = [*renamed(base, new), *reordered(base, new)]
-    base, new = flat(base), flat(new)
-    return sorted({*redocly(base, new), *overlooked(base, new), *named})
+    return [*named, *overlooked(flat(base), flat(new))]
 
 
 def renamed(base: Node, new: Node) -> Iterator[Break]:
@@ -145,6 +149,21 @@ def redocly(base: Node, new: Node) -> Iterator[Break]:
         for verdict in change["verdicts"]:
             if verdict["impact"] == "major":
                 yield from located(base, new, change, verdict["message"])
+
+
+def differing(base: Node, new: Node) -> tuple[Node, Node]:
+    """Return both descriptions without the operations that are the same, to compare them faster."""
+
+    def without(api: Node, other: Node) -> Node:
+        paths: Node = {}
+        for path, item in api["paths"].items():
+            same = other["paths"].get(path, {})
+            found = {method: each for method, each in item.items() if each != same.get(method)}
+            if found:
+                paths[path] = found
+        return {**api, "paths": paths}
+
+    return without(base, new), without(new, base)
 
 
 def located(base: Node, new: Node, change: Node, message: str) -> Iterator[Break]:

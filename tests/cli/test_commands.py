@@ -507,13 +507,7 @@ def test_no_command_prints_a_secret(words: tuple[str, ...], fake: FakeDcs, fake_
             }
         for step in (hang_up, answer(200, {"what": "is this"}), None):
             fake.first = lambda _, step=step: step  # type: ignore[misc]
-            run = subprocess.run(
-                [*COMMAND, "--debug", *words, "--timeout", "0.5"],
-                env={**fake_cli.env, **changes},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            run = fake_cli.with_env(**changes).run("--debug", *words, "--timeout", "0.5")
             assert "canary" not in run.stdout + run.stderr
             assert run.stderr  # --debug has something to say
             if step is not None:
