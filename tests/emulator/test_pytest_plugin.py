@@ -86,7 +86,11 @@ def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
         name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")
     }
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+        # Schemathesis takes long to import, and users of the plugin need not have it.
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *("-p", "no:schemathesis", *arguments),
+        ],
         cwd=folder,
         env=environment,
         capture_output=True,

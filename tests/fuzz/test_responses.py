@@ -25,6 +25,8 @@ from dcs_sessions.testing import INSTANCE_ID, PROJECT_ID, Stub
 from support.session import SESSION
 
 NODE = "n1"
+# Seconds to wait for jobs that never end.
+LIMIT = 0.1
 ROWS = {
     NODE: [{**SESSION, "peer": "10.0.0.1:1"}, {**SESSION, "id": "7", "peer": "10.0.0.2:2"}],
     "n2": [{**SESSION, "id": "8", "peer": "10.0.0.3:3"}],
@@ -126,8 +128,8 @@ class OddStub:
 
 
 def _chosen(client: Client) -> object:
-    found = client.query_sessions(INSTANCE_ID, timeout=0.1)
-    return client.end_sessions(INSTANCE_ID, found, timeout=0.1)
+    found = client.query_sessions(INSTANCE_ID, timeout=LIMIT)
+    return client.end_sessions(INSTANCE_ID, found, timeout=LIMIT)
 
 
 METHODS: dict[str, Callable[[Client], object]] = {
@@ -138,13 +140,13 @@ METHODS: dict[str, Callable[[Client], object]] = {
     "get_connection_limit": lambda client: client.get_connection_limit(INSTANCE_ID),
     "list_nodes": lambda client: client.list_nodes(INSTANCE_ID),
     "get_job": lambda client: client.get_job("job"),
-    "wait_for_job": lambda client: client.wait_for_job("job", timeout=0.1),
+    "wait_for_job": lambda client: client.wait_for_job("job", timeout=LIMIT),
     "scan_sessions": lambda client: client.scan_sessions(INSTANCE_ID, NODE),
     "list_sessions": lambda client: client.list_sessions(INSTANCE_ID, NODE),
-    "iter_sessions": lambda client: list(client.iter_sessions(INSTANCE_ID, NODE, timeout=0.1)),
-    "query_sessions": lambda client: client.query_sessions(INSTANCE_ID, timeout=0.1),
-    "query_pages": lambda client: list(client.query_pages(INSTANCE_ID, timeout=0.1)),
-    "refresh_sessions": lambda client: client.refresh_sessions(INSTANCE_ID, timeout=0.1),
+    "iter_sessions": lambda client: list(client.iter_sessions(INSTANCE_ID, NODE, timeout=LIMIT)),
+    "query_sessions": lambda client: client.query_sessions(INSTANCE_ID, timeout=LIMIT),
+    "query_pages": lambda client: list(client.query_pages(INSTANCE_ID, timeout=LIMIT)),
+    "refresh_sessions": lambda client: client.refresh_sessions(INSTANCE_ID, timeout=LIMIT),
     "end_sessions": _chosen,
     "kill_sessions": lambda client: client.kill_sessions(INSTANCE_ID, NODE, ["10.0.0.1:1"]),
     "kill_all_sessions": lambda client: client.kill_all_sessions(INSTANCE_ID, all_nodes=True),
@@ -254,7 +256,8 @@ def test_any_value_in_a_response_is_printed_or_reported(
             with contextlib.suppress(dcs_sessions.DcsSessionsError):
                 client.scan_sessions(INSTANCE_ID, NODE)
         monkeypatch.setattr(Connection, "client", lambda *_, **__: client)
-        return CliRunner().invoke(main, [*line, "--timeout", "0.1"]), transport
+        seconds = str(LIMIT) if odd.operation == "ShowJobInfo" else "30"
+        return CliRunner().invoke(main, [*line, "--timeout", seconds]), transport
 
     done, transport = run(Odd("", 0, None))
     assert done.exit_code == 0, done.output
