@@ -81,7 +81,11 @@ def _mark(char: str, names: str = "") -> str:
 
 _BACKSLASH = _mark("\\")
 _BACKSLASHES = f"{_BACKSLASH}{{0,8}}+"
-_PERCENT = f"{_mark('%')}(?:25){_AGAIN}"
+# Only one way to read each text: two ways would double the time with each character.
+_PERCENT = (
+    rf"(?:%(?:25){{0,9}}|\\{{0,8}}+u0025(?:25){_AGAIN}"
+    rf"|&(?:amp;){_AGAIN}#(?:0{_AGAIN}37|x0{_AGAIN}25);(?:25){_AGAIN})"
+)
 _AMPERSAND = _mark("&", f"(?:amp;){_AGAIN}")
 # What stands for a character in forms, and after a backslash.
 _OTHERS = {" ": _mark("+"), "\b": "b", "\t": "t", "\n": "n", "\f": "f", "\r": "r"}
@@ -95,14 +99,17 @@ def _encoded(text: str) -> str:
     names = f"{_NAMES[char]}|" if char in _NAMES else ""
     ways = [
         "".join(f"{_PERCENT}{octet:02x}" for octet in octets),
-        _BACKSLASHES.join(f"x{octet:02x}" for octet in octets),
-        _BACKSLASHES.join(f"u{units[at : at + 4]}" for at in range(0, len(units), 4)),
         f"{_AMPERSAND}(?:{names}{_mark('#')}(?:0{_AGAIN}{code}|x0{_AGAIN}{code:x})){_mark(';')}",
         f"[xu]0{{0,6}}{code:x}",
         re.escape(char),
     ]
+    if code > 0x7F:
+        ways.append(_BACKSLASHES.join(f"x{octet:02x}" for octet in octets))
+        ways.append(_BACKSLASHES.join(f"u{units[at : at + 4]}" for at in range(0, len(units), 4)))
     if char in _OTHERS:
         ways.append(_OTHERS[char])
     if char == "\\":
         return f"(?i:(?:{_BACKSLASH}|{'|'.join(ways)}){{{count},{8 * count}}}+)"
-    return f"(?i:{_BACKSLASHES}(?:{'|'.join(ways)}))"
+    # Of these two, the next characters of the secret may be part of what is read.
+    group = "?:" if char in "%&" else "?>"
+    return f"(?i:{_BACKSLASHES}({group}{'|'.join(ways)}))"

@@ -184,3 +184,36 @@ def test_long_body_is_cut_without_a_part_of_a_secret(length: int, repeated: int)
     assert isinstance(error, ApiError)
     assert b"0123" not in error.body
     assert len(error.body) < 2**19
+
+
+def _written(char: str, way: str, times: int) -> str:
+    code, again = ord(char), times - 1
+    return {
+        "url": f"%{'25' * again}{code:02x}",
+        "html": f"&{'amp;' * again}#{code};",
+        "hexadecimal": f"&{'amp;' * again}#x{code:x};",
+        "json": "\\" * 2**again + f"u{code:04x}",
+        "python": "\\" * 2**again + f"x{code:02x}",
+        "url of json": f"%5cu{code:04x}",
+        "json of a url": f"\\u0025{code:02x}",
+        "html of a url": f"&#37;{'25' * again}{code:02x}",
+    }[way]
+
+
+@given(
+    st.sampled_from(
+        [
+            *("url", "html", "hexadecimal", "json", "python"),
+            *("url of json", "json of a url", "html of a url"),
+        ]
+    ),
+    st.integers(1, 5),
+    st.sampled_from(["-", "%", "&", "#", ";", "\\", "+", " ", "/", "-%&", "&#;", "\x01\n", "=%25"]),
+)
+def test_beginning_of_a_secret_in_any_way_of_writing_is_searched_in_no_time(
+    way: str, times: int, chars: str
+) -> None:
+    # If a character could be read in two ways, this would take 2**60 steps.
+    secret = "secret" + "".join(f"{char}a" for char in itertools.islice(itertools.cycle(chars), 60))
+    text = "".join(char if char.isalnum() else _written(char, way, times) for char in secret)
+    assert masked(f"bad {text[:-1]}.", [secret]).startswith("bad ")
