@@ -57,8 +57,8 @@ def find_credentials() -> FoundCredentials:
         auth, source = found
         return FoundCredentials(auth, source, project_id, _PROJECT if project_id else None)
     named = env("HUAWEICLOUD_SDK_CREDENTIALS_FILE")
-    path = Path(named or _DEFAULT_FILE).expanduser()
-    if named or path.exists():
+    path = _file(named)
+    if path is not None:
         section = _read_section(path)
         auth = _from_section(section, path)
         if project_id is None and section.get("project_id"):
@@ -67,6 +67,23 @@ def find_credentials() -> FoundCredentials:
     tried = f"not in the environment (HUAWEICLOUD_SDK_AK and _SK), not in {_DEFAULT_FILE}"
     source = "ECS metadata service or pod identity"
     return FoundCredentials(ServerAuth(tried), source, project_id, _PROJECT if project_id else None)
+
+
+def _file(named: str | None) -> Path | None:
+    """Return the credentials file, or None if it does not exist and was not named."""
+    path = Path(named or _DEFAULT_FILE)
+    try:
+        path = path.expanduser()
+        if not named:
+            path.stat()
+    except (RuntimeError, FileNotFoundError, NotADirectoryError):
+        # A user without a home directory, as in a container, has no file either.
+        return path if named else None
+    except OSError as error:
+        raise ConfigurationError(
+            f"credentials file {path} cannot be read: {error.strerror}"
+        ) from None
+    return path
 
 
 def _from_environment() -> tuple[Auth, str] | None:
@@ -161,7 +178,7 @@ def _read_section(path: Path) -> dict[str, str]:
 
     parser = configparser.RawConfigParser()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         if os.name == "posix" and path.stat().st_mode & 0o077:
             warnings.warn(
                 f"{path} can be read by others: chmod 600 {path}",

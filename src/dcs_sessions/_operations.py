@@ -39,6 +39,8 @@ T = TypeVar("T")
 _EMPTY: Final[Mapping[str, Any]] = {}
 # Maximum of `limit`, and so of the entries of a page.
 _PAGE_LIMIT: Final = 1000
+# No instance has as many nodes or parameters.
+_MOST_ENTRIES: Final = 10_000
 
 
 @attrs.frozen
@@ -373,6 +375,10 @@ def _model(
         if not isinstance(fields.get(name), kind):
             state = "of another type" if name in fields else "missing"
             raise UnexpectedResponseError(reply, problem=f"field {name} is {state}")
+        if kind is list and len(fields[name]) > _MOST_ENTRIES:
+            # A small compressed response can have millions, which would take minutes.
+            problem = f"{len(fields[name])} entries in {name}, more than there can be"
+            raise UnexpectedResponseError(reply, problem=problem)
     try:
         for name in required if entry_id is not None else ():
             if not all(isinstance(entry[entry_id], str) for entry in fields[name]):

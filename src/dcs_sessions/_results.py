@@ -35,7 +35,7 @@ class Response(Generic[T]):
 
     parsed: T
     status: int
-    headers: dict[str, str]
+    headers: dict[str, str] = attrs.field(repr=False)
     request_id: str | None
     body: bytes = attrs.field(repr=False)
 

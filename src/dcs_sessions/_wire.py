@@ -125,4 +125,6 @@ class Reply:
     def request_id(self) -> str | None:
         """Return the request ID that the service assigned."""
         found = self.headers.get("x-request-id")
-        return None if found is None else shown(found)
+        if found is None:
+            return None
+        return shown(found if self.request is None else self.request.mask(found))

@@ -91,6 +91,7 @@ def test_failed_job_gives_exit_code_1(fake: FakeDcs, fake_cli: Cli) -> None:
         done = fake_cli("job", "j", *words, code=1)
         assert "FAIL" in done.stdout
         assert "2023-05-15T22:59:08Z  why\\x1b[2J" in done.stdout
+        assert json.loads(fake_cli("job", "j", *words, "--raw", code=1).stdout) == job
 
 
 # The document, and completion

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from fnmatch import fnmatchcase
+from fractions import Fraction
 from typing import Any
 
 import attrs
@@ -18,16 +19,16 @@ from dcs_sessions._cli._output import duration, size
 from dcs_sessions._text import printable
 
 
-def parsed(*words: str) -> Filters:
+def parsed(*words: str, name: str = "query") -> Filters:
     """Return the filters that a command reads from these arguments."""
     found: list[Filters] = []
 
-    @click.command()
+    @click.command(name)
     @filter_options
     def command(filters: Filters) -> None:
         found.append(filters)
 
-    command.main(list(words), standalone_mode=False)
+    command.main(list(words), prog_name=name, standalone_mode=False)
     return found[0]
 
 
@@ -152,6 +153,32 @@ def test_printed_time_is_accepted_as_a_filter(seconds: int) -> None:
 @given(st.integers(0, 2**60))
 def test_printed_size_finds_its_session(count: int) -> None:
     assert parsed("--min-omem", size(count))(session(omem=count))
+
+
+@given(st.integers(0, 2**50), st.integers(0, 2**50))
+def test_kill_ends_no_session_below_the_size(least: int, count: int) -> None:
+    written = size(least)
+    number = written.rstrip("BKMGTPE")
+    unit = 1024 ** "BKMGTPE".index(written.removeprefix(number) or "B")
+    fits = parsed("--min-omem", written, name="kill")(session(omem=count))
+    assert fits is (count >= Fraction(number) * unit)
+
+
+@given(st.ip_addresses(v=6), st.ip_addresses(v=6), st.integers(1, 65535), st.data())
+def test_spelling_of_an_ipv6_address_does_not_matter(
+    address: ipaddress.IPv6Address, other: ipaddress.IPv6Address, port: int, data: st.DataObject
+) -> None:
+    spelt = data.draw(st.sampled_from([str(address), address.exploded]))
+    spelt = data.draw(st.sampled_from([spelt, spelt.upper()]))
+    value = data.draw(st.sampled_from([spelt, f"[{spelt}]", f"[{spelt}]:{port}"]))
+    for one, text in ((address, f"[{address}]:{port}"), (other, f"[{other.exploded}]:{port}")):
+        fits = one == address
+        assert parsed("--addr", value)(session(addr=text)) is fits
+        assert parsed("--addr", value)(session(addr="198.19.0.1:1", peer=text)) is fits
+        assert parsed("--not-addr", value)(session(addr=text)) is not fits
+    assert not parsed("--addr", f"[{spelt}]:{port % 65535 + 1}")(
+        session(addr=f"[{address}]:{port}")
+    )
 
 
 @given(st.text(min_size=1).filter(str.strip))

@@ -439,6 +439,16 @@ def test_results_are_reported_after_an_error(
         assert f"{count:,} {words}" in done.stderr
 
 
+def test_sessions_that_may_have_been_ended_are_no_failure(fake: FakeDcs, fake_cli: Cli) -> None:
+    fake.lists["n1"] = [
+        [{"id": "1", "addr": "a:1", "peer": "a:1", "name": "w", "user": "u", "age": 9}]
+    ]
+    fake.growing = True
+    fake.first = lambda request: hang_up if request.path.endswith("/kill") else None
+    done = fake_cli("kill", "i", "--name", "w", "--yes", "-o", "jsonl", code=6)
+    assert json.loads(done.stdout)["result"] == "unknown"
+
+
 def test_refused_login_stops_all_requests(two: tuple[FakeDcs, Cli]) -> None:
     fake, cli = two
     refusal = answer(403, {"error_code": "DCS.2007", "error_msg": "no", "request_id": "r-9"})

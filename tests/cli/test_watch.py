@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dcs_sessions import ApiTimeoutError
-from dcs_sessions._cli._watch import _Watcher
+from dcs_sessions._cli._watch import _head, _Watcher
 
 NODES = ("a", "b", "c")
 # The sessions of each node, or None if it cannot be read; None if no node can. A node that is
@@ -19,6 +19,12 @@ steps = st.lists(
     st.none() | st.dictionaries(st.sampled_from(NODES), st.none() | st.sets(st.integers(0, 3))),
     max_size=6,
 )
+
+
+def test_instance_without_nodes_is_watched() -> None:
+    lists: Any = SimpleNamespace(nodes=[], failures=[])
+    look = _Watcher(lambda _: (lists, [])).look()
+    assert _head(look) == "0 sessions, list of -"
 
 
 @given(steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import errno
 import os
 import time
 import types
@@ -305,6 +306,47 @@ def test_credentials_of_a_file_are_those_that_the_documentation_says(
     if project:
         variables[PROJECT] = "a-project"
     check(home, variables, file, section)
+
+
+@pytest.fixture
+def nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An environment without credentials, and its home directory."""
+    for name in (*PAIR, *LOGIN, *FEDERATED, "DCS_SESSIONS_TOKEN", f"{OIDC}PROVIDER_URN", FILE):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_user_without_a_home_directory_has_no_credentials_file(
+    nothing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def expanduser(_: str) -> str:
+        return "~"  # as Python does where it finds no home directory
+
+    monkeypatch.setattr(os.path, "expanduser", expanduser)
+    assert find_credentials().source == "ECS metadata service or pod identity"
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.ELOOP])
+def test_credentials_file_that_cannot_be_reached_is_named(
+    code: int, nothing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stat(path: Path, **_: object) -> os.stat_result:
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr(Path, "stat", stat)
+    file = nothing / ".huaweicloud" / "credentials"
+    with pytest.raises(ConfigurationError) as caught:
+        find_credentials()
+    assert str(caught.value) == f"credentials file {file} cannot be read: {os.strerror(code)}"
+
+
+def test_byte_order_mark_of_a_credentials_file_is_no_part_of_it(nothing: Path) -> None:
+    file = nothing / ".huaweicloud" / "credentials"
+    file.parent.mkdir()
+    file.write_text("[basic]\nak = a\nsk = s\n", encoding="utf-8-sig")
+    file.chmod(0o600)
+    assert find_credentials().source == str(file)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has other permissions")

@@ -443,6 +443,22 @@ def test_either_one_node_is_ended_or_all(node_id: str | None, *, all_nodes: bool
     )
 
 
+@pytest.mark.parametrize(
+    ("call", "name", "entry"),
+    [
+        (operations.list_nodes("p", "i"), "nodes", {"node_id": "n"}),
+        (operations.list_instances("p"), "instances", {"instance_id": "i"}),
+        (operations.list_configurations("p", "i"), "redis_config", {}),
+    ],
+)
+def test_list_with_more_entries_than_there_can_be_is_refused(
+    call: operations.Call[Any], name: str, entry: dict[str, str]
+) -> None:
+    body = {"instance_id": "i", "total": 1, "instance_num": 1, name: [entry] * 10_001}
+    with pytest.raises(UnexpectedResponseError, match=f"10001 entries in {name}"):
+        call.response(Reply(200, {}, json.dumps(body).encode()))
+
+
 @pytest.mark.parametrize("count", [1000, 1001])
 def test_page_with_more_sessions_than_a_page_can_have_is_refused(count: int) -> None:
     call = operations.list_sessions("p", "i", "n", limit=10)

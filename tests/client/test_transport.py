@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 import dcs_sessions
 from dcs_sessions import Reply, Request, Retry, TokenAuth
+from dcs_sessions._deadline import Deadline
+from dcs_sessions._transports._own import HttpxTransport
 from dcs_sessions.testing import INSTANCE_ID, Failure, Stub
 from support.both import AnyClient, Both
 from support.waiting import expired
@@ -269,6 +271,16 @@ def test_nothing_of_the_httpx_client_is_sent_but_its_connections_are_used(both: 
     assert "authorization" not in sent.headers
     assert sent.headers["user-agent"].startswith("dcs-sessions/")
     assert sent.url.query == b""
+
+
+def test_addresses_of_a_list_do_not_wait_for_the_pool_of_an_httpx_client() -> None:
+    transport = HttpxTransport(httpx.Client())
+    for fresh, most in ((Deadline(2), 2.0), (Deadline(0), 0.0), (None, 50.0)):
+        request = Request("POST", ENDPOINT, "/", {}, fresh=fresh)
+        limits = transport._outgoing(request, 50.0).extensions["timeout"]
+        assert max(0.0, most - 1) <= limits["pool"] <= most
+        assert limits["connect"] == limits["pool"] or fresh is not None
+        assert (limits["read"], limits["write"]) == (50.0, 50.0)
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def test_long_body_is_cut_without_a_part_of_a_secret(length: int, repeated: int)
 
 def _written(char: str, way: str, times: int) -> str:
     code, again = ord(char), times - 1
-    return {
+    ways: dict[str, str] = {
         "url": f"%{'25' * again}{code:02x}",
         "html": f"&{'amp;' * again}#{code};",
         "hexadecimal": f"&{'amp;' * again}#x{code:x};",
@@ -197,7 +197,8 @@ def _written(char: str, way: str, times: int) -> str:
         "url of json": f"%5cu{code:04x}",
         "json of a url": f"\\u0025{code:02x}",
         "html of a url": f"&#37;{'25' * again}{code:02x}",
-    }[way]
+    }
+    return ways[way]
 
 
 @given(
@@ -217,3 +218,13 @@ def test_beginning_of_a_secret_in_any_way_of_writing_is_searched_in_no_time(
     secret = "secret" + "".join(f"{char}a" for char in itertools.islice(itertools.cycle(chars), 60))
     text = "".join(char if char.isalnum() else _written(char, way, times) for char in secret)
     assert masked(f"bad {text[:-1]}.", [secret]).startswith("bad ")
+
+
+def test_request_id_and_representation_of_a_response_repeat_no_secret() -> None:
+    secret = "secret-of-the-token"
+    request = Request("GET", "https://x", "/", {"X-Auth-Token": secret})
+    headers = {"x-request-id": f"id {secret}", "x-echo": secret}
+    reply = Reply(200, headers, b'{"job_id": "j", "status": "SUCCESS"}', request)
+    response = _operations.get_job("p", "j").response(reply)
+    assert response.request_id == "id ***"
+    assert secret not in repr(response)

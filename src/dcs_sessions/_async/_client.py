@@ -237,6 +237,7 @@ class AsyncClient:
         """Close the connections, which copies by `with_options` share."""
         await self._sender.transport.close()
 
+    @without_frames
     def with_options(
         self,
         *,

@@ -46,7 +46,7 @@ def nodes(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Compl
         return []
 
     def ask(client: Client) -> list[list[str]]:
-        instance_id = find_instance(client, instance)
+        instance_id = find_instance(client.with_options(timeout=_WAIT_SECONDS), instance)
         found = client.list_nodes(instance_id, timeout=_WAIT_SECONDS)
         return [[node.node_id, f"{node.node_role} {node.name}"] for node in found]
 

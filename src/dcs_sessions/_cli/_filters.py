@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 import shlex
@@ -57,9 +58,14 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> int
             f"{value!r} must be bytes, or like 512B, 20K, 1.5M, 2G", ctx, param
         )
     unit = 1024 ** " KMGTPE".index(match[3].upper() or " ")
-    # A size with a decimal was rounded for printing: match all sizes that round to it.
-    slack = 0.5 * 10 ** (1 - len(match[2])) if match[2] else 0.0
-    return int(float(match[1] + (match[2] or "")) * unit - slack * unit)
+    decimals = (match[2] or ".")[1:]
+    parts = 10 ** len(decimals)
+    # Doubled, so that half of the last decimal is an integer.
+    least = 2 * int(match[1] + decimals) * unit
+    if decimals and ctx.info_name != "kill":
+        # A size with a decimal was rounded for printing: match all sizes that round to it.
+        least -= unit
+    return int(-(-least // (2 * parts)))
 
 
 def _filled(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -209,13 +215,37 @@ def _is_from(globs: Sequence[str], ruled_out: Sequence[str], session: Session) -
     def any_of(values: Sequence[str]) -> bool:
         networks = [value for value in values if "/" in value]
         plain = [value for value in values if "/" not in value]
-        return _matches(plain, texts) or any(
-            _is_in(host, network) for host in hosts for network in networks
+        return (
+            _matches(plain, texts)
+            or any(_is_at(text, value) for text in full for value in plain)
+            or any(_is_in(host, network) for host in hosts for network in networks)
         )
 
     if globs and not any_of(globs):
         return False
     return not ruled_out or (any(full) and not any_of(ruled_out))
+
+
+def _is_at(text: str, value: str) -> bool:
+    """Return whether an address is an IPv6 address, with or without port, however it is spelt."""
+    if value.count(":") < 2:
+        return False
+    here, there = _split(text), _split(value)
+    return here is not None and there is not None and there in (here, (here[0], ""))
+
+
+@functools.lru_cache(maxsize=4096)
+def _split(text: str) -> tuple[ipaddress.IPv6Address, str] | None:
+    """Return an IPv6 address and its port, which may be empty."""
+    import ipaddress
+
+    host, _, port = text.partition("]")
+    with contextlib.suppress(ValueError):
+        return ipaddress.IPv6Address(host.removeprefix("[")), port.removeprefix(":")
+    host, _, port = text.rpartition(":")
+    with contextlib.suppress(ValueError):
+        return ipaddress.IPv6Address(host), port
+    return None
 
 
 def _is_in(host: str, network: str) -> bool:

@@ -125,14 +125,15 @@ def raw_option(command: F) -> F:
     return option(command)
 
 
-def print_raw(call: Callable[[], Response[T]]) -> None:
-    """Make a call and print the response body, error or not."""
+def print_raw(call: Callable[[], Response[T]]) -> T:
+    """Make a call, print the response body, error or not, and return what was read from it."""
     try:
-        body = call().body
+        response = call()
     except ApiError as error:
         _write(error.body)
         raise
-    _write(body)
+    _write(response.body)
+    return response.parsed
 
 
 def _write(body: bytes) -> None:

@@ -281,7 +281,7 @@ def _on_sigterm(*_: object) -> NoReturn:
 
 
 def _head(look: _Look) -> str:
-    when = look.lists.nodes[0].time if look.lists is not None else None
+    when = look.lists.nodes[0].time if look.lists is not None and look.lists.nodes else None
     changes = "" if look.first else f", {len(look.came)} came, {len(look.went)} went"
     return f"{len(look.rows)} sessions{changes}, list of {printable(when) or '-'}"
 

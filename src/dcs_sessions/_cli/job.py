@@ -36,10 +36,8 @@ def job(connection: Connection, job_id: str, form: str, *, wait: bool, raw: bool
             # A failed job is printed like any other.
             with _console.progress(f"Waiting for job {job_id}"), suppress(JobFailedError):
                 client.wait_for_job(job_id, timeout=connection.wait_seconds)
-        if raw:
-            print_raw(lambda: client.raw.get_job(job_id))
-            return
-        found = client.get_job(job_id)
-    print_rows([job_row(found)], form, JOB_COLUMNS)
+        found = print_raw(lambda: client.raw.get_job(job_id)) if raw else client.get_job(job_id)
+    if not raw:
+        print_rows([job_row(found)], form, JOB_COLUMNS)
     if found.status == "FAIL":
         raise click.exceptions.Exit(_failures.REFUSED)

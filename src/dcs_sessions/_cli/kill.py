@@ -207,7 +207,7 @@ def kill(
     with contextlib.suppress(BrokenPipeError):
         for error in errors.values():
             _failures.report(error)
-    if errors and not any(victim.result == "ended" for victim in victims):
+    if errors and not any(victim.result in {"ended", "unknown"} for victim in victims):
         raise click.exceptions.Exit(_failures.exit_code(next(iter(errors.values()))))
     if partly or any(victim.missed for victim in victims):
         raise click.exceptions.Exit(_failures.PARTLY)

@@ -238,6 +238,7 @@ class Client:
         """Close the connections, which copies by `with_options` share."""
         self._sender.transport.close()
 
+    @without_frames
     def with_options(
         self,
         *,

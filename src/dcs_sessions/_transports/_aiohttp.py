@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import io
+import math
 import os
 import socket
 import weakref
@@ -167,6 +168,8 @@ class AsyncConnections:
             total=left,
             sock_connect=min(left, _exchange.CONNECT_SECONDS),
             sock_read=min(left, _exchange.SILENCE_SECONDS),
+            # It would round timeouts above five seconds up to a whole second.
+            ceil_threshold=math.inf,
         )
         body = request.body
         _connected.set(False)

@@ -234,13 +234,18 @@ class _Httpx:
         self._httpx: Any = sys.modules["httpx"]
 
     def _outgoing(self, request: Request, timeout: float) -> httpx.Request:
+        limits = self._httpx.Timeout(timeout).as_dict()
+        if request.fresh is not None:
+            # Waiting for a connection of the pool makes the addresses old.
+            left = max(0.0, min(timeout, request.fresh.remaining()))
+            limits |= {"pool": left, "connect": left}
         # Not built by the client, which would add its own headers and cookies.
         made: httpx.Request = self._httpx.Request(
             request.method,
             request.url,
             headers=request.headers,
             content=request.body or None,
-            extensions={"timeout": self._httpx.Timeout(timeout).as_dict()},
+            extensions={"timeout": limits},
         )
         return made
 
