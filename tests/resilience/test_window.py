@@ -59,8 +59,8 @@ def test_time_between_query_and_kill_is_measured(
     looks: list[str | None] = []
     look = Ending._look
 
-    def noted(self: Any, node_id: str) -> Any:
-        found = look(self, node_id)
+    def noted(self: Any, query: Any) -> Any:
+        found = look(self, query)
         looks.append(found.time)
         return found
 

@@ -178,10 +178,11 @@ class EndingModel(Model):
 
     async def end_on(self, node: str, waiting: list[Choice]) -> None:
         most = self.most
-        failures = 0
+        failures = old = 0
         while waiting and not self.stop.is_set():
             try:
-                found = await self.query_of(node).collect()
+                query = self.query_of(node)
+                found = await query.collect()
                 if found.fault is not None:
                     raise found.fault
             except ExpectedError as error:
@@ -199,6 +200,15 @@ class EndingModel(Model):
                 most = max(1, int(len(batch) * 0.5 / took))
                 settle(batch, "stopped", NOT_YET)
                 waiting = [*batch, *waiting]
+                continue
+            # Four seconds more than the scan, the job, two lists and the other pages may take.
+            if self.now - query.saved_at > 4 + query.lag * (4 + len(found.rows) // 1000):
+                old += 1
+                waiting = [*batch, *waiting]
+                if old == 3:
+                    settle(waiting, "stopped", "the list of its node was too old")
+                    return
+                settle(waiting, "stopped", NOT_YET)
                 continue
             addresses = dict.fromkeys(f"10.0.0.1:{choice.place}" for choice in batch)
             try:
@@ -221,7 +231,7 @@ class EndingModel(Model):
             else:
                 for choice in batch:
                     choice.settle("ended", "", missed=False)
-                failures = 0
+                failures = old = 0
 
     def stop_for(self, error: ExpectedError) -> None:
         """Five refusals lock a key, so the other nodes end nothing more either."""

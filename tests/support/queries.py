@@ -610,7 +610,9 @@ class NodeModel:
 
     async def look(self) -> None:
         if not self.has_looked:
+            started = self.model.now
             self.before = await self.list_time()
+            self.lag = self.model.now - started
             self.has_looked = True
 
     async def scan(self) -> str | None:
@@ -624,6 +626,7 @@ class NodeModel:
 
     async def wait(self, job: str, interval: float = 2.0) -> None:
         for pause in pauses(interval):
+            self.saved_at = self.model.now
             status = (await self.call("job", job))["status"]
             if status == "FAIL":
                 raise ExpectedError("JobFailedError", f"job {job} failed: full")
@@ -636,6 +639,7 @@ class NodeModel:
         await self.look()
         self.scanned_at = self.model.now
         job = await self.scan()
+        self.lag = min(self.lag, self.model.now - self.scanned_at)
         try:
             await self.new_list(job)
         except ExpectedError as fault:
@@ -658,6 +662,7 @@ class NodeModel:
                     return
             else:
                 await self.model.pause(pause)
+            self.saved_at = self.model.now
             time = await self.list_time()
             if self.job is None and not self.joins:
                 self.before = time

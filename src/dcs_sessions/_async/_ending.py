@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from dcs_sessions import _ending
-from dcs_sessions._async._query import NodeQuery
+from dcs_sessions._async._query import PAGE_SIZE, NodeQuery
 from dcs_sessions._async._raw import AsyncRawClient
 from dcs_sessions._deadline import Deadline
 from dcs_sessions._ending import Outcome, address_of
@@ -38,6 +38,11 @@ _BATCH: Final = 1000
 _SECONDS_UNTIL_STALE: Final = 1.0
 # A request that has not left by then, for want of credentials or a connection, needs a new list.
 _SECONDS_TO_SEND: Final = 2.0
+# Seconds that a list may be older than the calls take that lead to it and to the request.
+_SECONDS_UNTIL_OLD: Final = 4.0
+# Maximum number of lists in a row that are too old.
+_LOOKS: Final = 3
+_TOO_OLD: Final = "the list of its node was too old before a request could be sent"
 _NOT_YET: Final = "stopped before its turn"
 
 
@@ -126,10 +131,11 @@ class AsyncEnding:
         node_id = choices[0][0].node_id
         waiting = choices
         most = _BATCH
-        failures = 0
+        failures = old = 0
         while waiting and not self._is_stopped:
+            query = self._query(node_id)
             try:
-                look = await self._look(node_id)
+                look = await self._look(query)
             except DcsSessionsError as error:
                 if isinstance(error, REFUSALS):
                     self._stop()
@@ -146,6 +152,14 @@ class AsyncEnding:
                 most = max(1, int(len(batch) * _SECONDS_UNTIL_STALE / 2 / took))
                 self._settle(batch, "stopped", _NOT_YET)
                 waiting = [*batch, *waiting]
+                continue
+            # Retries, throttling, or another node's outcomes may have taken long.
+            if time.monotonic() - query.saved_at > self._good_for(query, look):
+                old += 1
+                waiting = [*batch, *waiting]
+                self._settle(waiting, "stopped", _NOT_YET if old < _LOOKS else _TOO_OLD)
+                if old == _LOOKS:
+                    return
                 continue
             try:
                 await self._send(node_id, batch)
@@ -164,11 +178,17 @@ class AsyncEnding:
                 await sleep(pause)
             else:
                 self._settle(batch, "ended")
-                failures = 0
+                failures = old = 0
 
-    async def _look(self, node_id: str) -> NodeSessions:
+    @staticmethod
+    def _good_for(query: NodeQuery, look: NodeSessions) -> float:
+        """Return the seconds for which a list may be used, from when it was saved."""
+        pages = len(look.sessions) // PAGE_SIZE
+        return _SECONDS_UNTIL_OLD + query.lag * (4 + pages)
+
+    async def _look(self, query: NodeQuery) -> NodeSessions:
         """Query a node."""
-        found = await self._query(node_id).collect(lambda: self._ahead)
+        found = await query.collect(lambda: self._ahead)
         if found.error is not None:
             raise found.error  # the missing part may have another session with the address
         return found

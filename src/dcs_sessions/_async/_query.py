@@ -106,7 +106,15 @@ async def wait_for_job(
         JobFailedError: The job has failed.
         WaitTimeoutError: The job did not end in time.
     """
+    return (await _last_poll(raw, job_id, limits, interval))[0]
+
+
+async def _last_poll(
+    raw: AsyncRawClient, job_id: str, limits: Limits, interval: float
+) -> tuple[Job, float]:
+    """Wait until a job has succeeded; return it and when the poll that showed it began."""
     for pause in pauses(interval):
+        started = time.monotonic()
         try:
             job = (await raw.get_job(job_id, **limits.options())).parsed
         except ApiTimeoutError as error:
@@ -116,7 +124,7 @@ async def wait_for_job(
         if job.status == "FAIL":
             raise JobFailedError(job)
         if job.status == "SUCCESS":
-            return job
+            return job, started
         await limits.pause(pause)
     raise AssertionError  # the pauses are infinite
 
@@ -137,6 +145,8 @@ class NodeQuery:
         joins: Whether the list of another caller's query is good enough. It may be older than this
             query.
         time: Time of the list, once its first page has been read.
+        saved_at: When it was found that the list has been saved, by our clock.
+        lag: Seconds that one call of the service takes.
     """
 
     raw: AsyncRawClient
@@ -149,6 +159,8 @@ class NodeQuery:
     chosen: ListOptions = attrs.field(factory=lambda: ListOptions())
     joins: bool = True
     time: str | None = None
+    saved_at: float = attrs.field(init=False, default=-math.inf)
+    lag: float = attrs.field(init=False, default=math.inf)
     _asked_at: float = attrs.field(factory=lambda: time.monotonic())
     _before: str | None = None
     _looked: bool = False
@@ -202,18 +214,22 @@ class NodeQuery:
         await self.look()
         scanned_at = time.monotonic()
         job_id = await self._scan()
+        self.lag = min(self.lag, time.monotonic() - scanned_at)
         job_is_shown = True
         try:
             for pause in pauses(POLL_SECONDS):
                 if job_id is not None and job_is_shown:
                     try:
-                        await wait_for_job(self.raw, job_id, self.limits)
+                        _, self.saved_at = await _last_poll(
+                            self.raw, job_id, self.limits, POLL_SECONDS
+                        )
                     except (NotFoundError, BadRequestError):
                         job_is_shown = False  # no source states that scan jobs are shown
                     else:
                         return
                 else:
                     await self.limits.pause(pause)
+                self.saved_at = time.monotonic()
                 listed = await self._list_time()
                 if job_id is None and not self.joins:
                     self._before = listed
@@ -238,7 +254,9 @@ class NodeQuery:
     async def look(self) -> None:
         """Note the time of the saved list, whose change proves a new list if jobs are not shown."""
         if not self._looked:
+            started = time.monotonic()
             self._before = await self._list_time()
+            self.lag = time.monotonic() - started
             self._looked = True
 
     async def read_time(self) -> NodeSessions:

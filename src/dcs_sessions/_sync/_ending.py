@@ -17,7 +17,7 @@ from dcs_sessions._deadline import Deadline
 from dcs_sessions._ending import Outcome, address_of
 from dcs_sessions._errors import REFUSALS, DcsSessionsError
 from dcs_sessions._options import Retry, result_of
-from dcs_sessions._sync._query import NodeQuery
+from dcs_sessions._sync._query import PAGE_SIZE, NodeQuery
 from dcs_sessions._sync._raw import RawClient
 from dcs_sessions._transports._threads import SideBySide, sleep
 
@@ -39,6 +39,11 @@ _BATCH: Final = 1000
 _SECONDS_UNTIL_STALE: Final = 1.0
 # A request that has not left by then, for want of credentials or a connection, needs a new list.
 _SECONDS_TO_SEND: Final = 2.0
+# Seconds that a list may be older than the calls take that lead to it and to the request.
+_SECONDS_UNTIL_OLD: Final = 4.0
+# Maximum number of lists in a row that are too old.
+_LOOKS: Final = 3
+_TOO_OLD: Final = "the list of its node was too old before a request could be sent"
 _NOT_YET: Final = "stopped before its turn"
 
 
@@ -127,10 +132,11 @@ class Ending:
         node_id = choices[0][0].node_id
         waiting = choices
         most = _BATCH
-        failures = 0
+        failures = old = 0
         while waiting and not self._is_stopped:
+            query = self._query(node_id)
             try:
-                look = self._look(node_id)
+                look = self._look(query)
             except DcsSessionsError as error:
                 if isinstance(error, REFUSALS):
                     self._stop()
@@ -147,6 +153,14 @@ class Ending:
                 most = max(1, int(len(batch) * _SECONDS_UNTIL_STALE / 2 / took))
                 self._settle(batch, "stopped", _NOT_YET)
                 waiting = [*batch, *waiting]
+                continue
+            # Retries, throttling, or another node's outcomes may have taken long.
+            if time.monotonic() - query.saved_at > self._good_for(query, look):
+                old += 1
+                waiting = [*batch, *waiting]
+                self._settle(waiting, "stopped", _NOT_YET if old < _LOOKS else _TOO_OLD)
+                if old == _LOOKS:
+                    return
                 continue
             try:
                 self._send(node_id, batch)
@@ -165,11 +179,17 @@ class Ending:
                 sleep(pause)
             else:
                 self._settle(batch, "ended")
-                failures = 0
+                failures = old = 0
 
-    def _look(self, node_id: str) -> NodeSessions:
+    @staticmethod
+    def _good_for(query: NodeQuery, look: NodeSessions) -> float:
+        """Return the seconds for which a list may be used, from when it was saved."""
+        pages = len(look.sessions) // PAGE_SIZE
+        return _SECONDS_UNTIL_OLD + query.lag * (4 + pages)
+
+    def _look(self, query: NodeQuery) -> NodeSessions:
         """Query a node."""
-        found = self._query(node_id).collect(lambda: self._ahead)
+        found = query.collect(lambda: self._ahead)
         if found.error is not None:
             raise found.error  # the missing part may have another session with the address
         return found

@@ -107,7 +107,13 @@ def wait_for_job(
         JobFailedError: The job has failed.
         WaitTimeoutError: The job did not end in time.
     """
+    return (_last_poll(raw, job_id, limits, interval))[0]
+
+
+def _last_poll(raw: RawClient, job_id: str, limits: Limits, interval: float) -> tuple[Job, float]:
+    """Wait until a job has succeeded; return it and when the poll that showed it began."""
     for pause in pauses(interval):
+        started = time.monotonic()
         try:
             job = (raw.get_job(job_id, **limits.options())).parsed
         except ApiTimeoutError as error:
@@ -117,7 +123,7 @@ def wait_for_job(
         if job.status == "FAIL":
             raise JobFailedError(job)
         if job.status == "SUCCESS":
-            return job
+            return job, started
         limits.pause(pause)
     raise AssertionError  # the pauses are infinite
 
@@ -138,6 +144,8 @@ class NodeQuery:
         joins: Whether the list of another caller's query is good enough. It may be older than this
             query.
         time: Time of the list, once its first page has been read.
+        saved_at: When it was found that the list has been saved, by our clock.
+        lag: Seconds that one call of the service takes.
     """
 
     raw: RawClient
@@ -150,6 +158,8 @@ class NodeQuery:
     chosen: ListOptions = attrs.field(factory=lambda: ListOptions())
     joins: bool = True
     time: str | None = None
+    saved_at: float = attrs.field(init=False, default=-math.inf)
+    lag: float = attrs.field(init=False, default=math.inf)
     _asked_at: float = attrs.field(factory=lambda: time.monotonic())
     _before: str | None = None
     _looked: bool = False
@@ -203,18 +213,20 @@ class NodeQuery:
         self.look()
         scanned_at = time.monotonic()
         job_id = self._scan()
+        self.lag = min(self.lag, time.monotonic() - scanned_at)
         job_is_shown = True
         try:
             for pause in pauses(POLL_SECONDS):
                 if job_id is not None and job_is_shown:
                     try:
-                        wait_for_job(self.raw, job_id, self.limits)
+                        _, self.saved_at = _last_poll(self.raw, job_id, self.limits, POLL_SECONDS)
                     except (NotFoundError, BadRequestError):
                         job_is_shown = False  # no source states that scan jobs are shown
                     else:
                         return
                 else:
                     self.limits.pause(pause)
+                self.saved_at = time.monotonic()
                 listed = self._list_time()
                 if job_id is None and not self.joins:
                     self._before = listed
@@ -239,7 +251,9 @@ class NodeQuery:
     def look(self) -> None:
         """Note the time of the saved list, whose change proves a new list if jobs are not shown."""
         if not self._looked:
+            started = time.monotonic()
             self._before = self._list_time()
+            self.lag = time.monotonic() - started
             self._looked = True
 
     def read_time(self) -> NodeSessions:
