@@ -170,7 +170,7 @@ def test_spelling_of_an_ipv6_address_does_not_matter(
 ) -> None:
     spelt = data.draw(st.sampled_from([str(address), address.exploded]))
     spelt = data.draw(st.sampled_from([spelt, spelt.upper()]))
-    value = data.draw(st.sampled_from([spelt, f"[{spelt}]", f"[{spelt}]:{port}"]))
+    value = data.draw(st.sampled_from([spelt, f"[{spelt}]", f"[{spelt}]:{port}", f" {spelt} "]))
     for one, text in ((address, f"[{address}]:{port}"), (other, f"[{other.exploded}]:{port}")):
         fits = one == address
         assert parsed("--addr", value)(session(addr=text)) is fits
@@ -179,6 +179,18 @@ def test_spelling_of_an_ipv6_address_does_not_matter(
     assert not parsed("--addr", f"[{spelt}]:{port % 65535 + 1}")(
         session(addr=f"[{address}]:{port}")
     )
+
+
+@given(st.ip_addresses(), st.integers(0, 60), st.integers(1, 65535))
+def test_beginning_of_an_address_matches_in_upper_and_lower_case_and_with_blanks(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, length: int, port: int
+) -> None:
+    text = f"[{address}]" if address.version == 6 else str(address)
+    here = session(addr=f"{text}:{port}")
+    start = str(address)[:length]
+    for value in (f"{start}*", f"{start.upper()}*", f" {start}* "):
+        assert parsed("--addr", value)(here)
+        assert not parsed("--not-addr", value)(here)
 
 
 @given(st.text(min_size=1).filter(str.strip))

@@ -10,10 +10,13 @@ from dcs_sessions._cli._output import Column, Row, duration, size
 from dcs_sessions._fields import is_missing
 
 if TYPE_CHECKING:
+    import ipaddress
     from collections.abc import Sequence
 
     from dcs_sessions._results import NodeSessions
     from dcs_sessions_api.models import Session
+
+    IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # The fields of a session, in the order of the contract. A test compares them.
 FIELDS = (
@@ -88,3 +91,15 @@ def host_of(address: str) -> str:
     """Return an address without its port."""
     host, colon, port = address.rpartition(":")
     return host.strip("[]") if colon and port.isdecimal() and host else address
+
+
+def key_of(address: str) -> tuple[IPAddress, int] | None:
+    """Return IP address and port, the same for every notation; None if it has another form."""
+    import ipaddress
+
+    host, _, port = address.rpartition(":")
+    try:
+        number = int(port) if port.isascii() and port.isdecimal() else 0
+        return (ipaddress.ip_address(host.strip("[]")), number) if 1 <= number <= 65535 else None
+    except ValueError:
+        return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 import click
 
-from dcs_sessions._cli._columns import host_of
+from dcs_sessions._cli._columns import host_of, key_of
 from dcs_sessions._fields import is_missing, number_of, text_of
 from dcs_sessions._text import printable
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import ipaddress
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from dcs_sessions._cli._columns import IPAddress
     from dcs_sessions_api.models import Session
 
     Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -208,16 +209,19 @@ def _matches(globs: Iterable[str], texts: Iterable[str]) -> bool:
 def _is_from(globs: Sequence[str], ruled_out: Sequence[str], session: Session) -> bool:
     if not globs and not ruled_out:
         return True
-    full = [text_of(session.addr), text_of(session.peer)]
+    full = [text_of(text).lower() for text in (session.addr, session.peer)]
     hosts = [host_of(text) for text in full]
     texts = [*full, *hosts, *(f"[{host}]" for host in hosts if ":" in host)]
 
     def any_of(values: Sequence[str]) -> bool:
         networks = [value for value in values if "/" in value]
-        plain = [value for value in values if "/" not in value]
+        plain = [value.strip().lower() for value in values if "/" not in value]
+        # An IPv6 address has many spellings.
+        wanted = {found for found in map(_ipv6, plain) if found is not None}
+        here = {_ipv6(text) for text in texts} if wanted else set()
         return (
             _matches(plain, texts)
-            or any(_is_at(text, value) for text in full for value in plain)
+            or not wanted.isdisjoint(here)
             or any(_is_in(host, network) for host in hosts for network in networks)
         )
 
@@ -226,26 +230,15 @@ def _is_from(globs: Sequence[str], ruled_out: Sequence[str], session: Session) -
     return not ruled_out or (any(full) and not any_of(ruled_out))
 
 
-def _is_at(text: str, value: str) -> bool:
-    """Return whether an address is an IPv6 address, with or without port, however it is spelt."""
-    if value.count(":") < 2:
-        return False
-    here, there = _split(text), _split(value)
-    return here is not None and there is not None and there in (here, (here[0], ""))
-
-
 @functools.lru_cache(maxsize=4096)
-def _split(text: str) -> tuple[ipaddress.IPv6Address, str] | None:
-    """Return an IPv6 address and its port, which may be empty."""
+def _ipv6(text: str) -> tuple[IPAddress, int | None] | None:
+    """Return an IPv6 address and its port, if it has one; None for everything else."""
     import ipaddress
 
-    host, _, port = text.partition("]")
     with contextlib.suppress(ValueError):
-        return ipaddress.IPv6Address(host.removeprefix("[")), port.removeprefix(":")
-    host, _, port = text.rpartition(":")
-    with contextlib.suppress(ValueError):
-        return ipaddress.IPv6Address(host), port
-    return None
+        return ipaddress.IPv6Address(text.strip("[]")), None
+    found = key_of(text)
+    return found if found is not None and found[0].version == 6 else None
 
 
 def _is_in(host: str, network: str) -> bool:

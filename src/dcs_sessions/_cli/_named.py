@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import math
 import re
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 import click
 
+from dcs_sessions._cli._columns import key_of
 from dcs_sessions._fields import text_of
 
 if TYPE_CHECKING:
@@ -78,16 +78,6 @@ def _checked(text: str, where: str) -> str:
             f"{where}{text[:80]!r} is not an address as ip:port or [ip6]:port{rows}"
         )
     return text
-
-
-def key_of(address: str) -> tuple[object, int] | None:
-    """Return IP address and port, the same for every notation; None if it has another form."""
-    host, _, port = address.rpartition(":")
-    try:
-        number = int(port) if port.isascii() and port.isdecimal() else 0
-        return (ipaddress.ip_address(host.strip("[]")), number) if 1 <= number <= 65535 else None
-    except ValueError:
-        return None
 
 
 def _row(line: str, where: str, nodes: tuple[str, ...]) -> tuple[str, str, Session]:

@@ -10,6 +10,7 @@ import attrs
 import click
 
 from dcs_sessions._cli import _console, _failures, _signals
+from dcs_sessions._cli._columns import key_of
 from dcs_sessions._cli._connection import command
 from dcs_sessions._cli._ending import (
     EXAMPLES,
@@ -22,7 +23,7 @@ from dcs_sessions._cli._ending import (
 )
 from dcs_sessions._cli._filters import Filters, filter_options
 from dcs_sessions._cli._instance import find_instance, instance_argument
-from dcs_sessions._cli._named import key_of, read_named
+from dcs_sessions._cli._named import read_named
 from dcs_sessions._cli._output import (
     Column,
     Table,
