@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -249,6 +250,17 @@ def test_completion_is_cached_and_silent(cli: Cli, tmp_path: Path, fake: FakeDcs
     ):
         other = cli.with_env(XDG_CACHE_HOME=str(tmp_path / "other"), **change)
         assert complete(other, "query", "check") == []
+
+
+@pytest.mark.parametrize("words", [("query", "shop"), ("query", "shop", "--node", "n")])
+def test_completion_waits_for_a_silent_service_no_longer_than_a_user_would(
+    words: tuple[str, ...], fake: FakeDcs, fake_cli: Cli
+) -> None:
+    fake.first = lambda _: silence
+    started = time.monotonic()
+    assert complete(fake_cli, *words) == []
+    assert fake.received
+    assert time.monotonic() - started < 20, "a call waits for a minute otherwise"
 
 
 @pytest.mark.parametrize(

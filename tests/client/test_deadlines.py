@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 import socket
@@ -9,6 +10,7 @@ import time
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -239,3 +241,31 @@ def _drip_forever(connection: socket.socket, raw: bytes) -> None:
     while True:
         connection.sendall(b"\x00")
         time.sleep(PAUSE)
+
+
+def test_no_timeout_of_an_async_call_is_rounded_to_a_whole_second(server: ScriptedServer) -> None:
+    server.steps = [answer(200, {"job_id": "j", "status": "SUCCESS"})]
+    planned: list[float] = []
+
+    async def call() -> None:
+        loop = asyncio.get_running_loop()
+        usual = loop.call_at
+
+        def noted(when: float, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
+            # The connection that is kept afterwards may be closed at any time.
+            if not server.received:
+                planned.append(when)
+            return usual(when, *args, **kwargs)
+
+        setattr(loop, "call_at", noted)  # noqa: B010 - mypy lets no method be replaced
+        async with dcs_sessions.AsyncClient(
+            endpoint=server.endpoint,
+            project_id="p",
+            auth=dcs_sessions.TokenAuth("t"),
+            timeout=50,
+        ) as client:
+            await client.get_job("j")
+
+    asyncio.run(call())
+    assert planned
+    assert not any(float(when).is_integer() for when in planned)

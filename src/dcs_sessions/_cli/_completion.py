@@ -26,7 +26,7 @@ def instances(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[C
     def ask(client: Client) -> list[list[str]]:
         return [
             [one.instance_id, str(one.name or ""), str(one.status)]
-            for one in client.list_instances(timeout=_WAIT_SECONDS)
+            for one in client.list_instances()
         ]
 
     found = _cached(ctx, "instances", ask)
@@ -46,8 +46,7 @@ def nodes(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Compl
         return []
 
     def ask(client: Client) -> list[list[str]]:
-        instance_id = find_instance(client.with_options(timeout=_WAIT_SECONDS), instance)
-        found = client.list_nodes(instance_id, timeout=_WAIT_SECONDS)
+        found = client.list_nodes(find_instance(client, instance))
         return [[node.node_id, f"{node.node_role} {node.name}"] for node in found]
 
     found = _cached(ctx, f"nodes of {instance}", ask)
@@ -125,7 +124,7 @@ def _cached(
             if 0 <= time.time() - file.stat().st_mtime < _FRESH_SECONDS:
                 return [[str(text) for text in one] for one in json.loads(file.read_text("utf-8"))]
         with connection.client(retry=False) as client:
-            found = ask(client)
+            found = ask(client.with_options(timeout=_WAIT_SECONDS))
         with contextlib.suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             part = file.with_suffix(f".{os.getpid()}")
