@@ -279,7 +279,7 @@ def test_addresses_of_a_list_do_not_wait_for_the_pool_of_an_httpx_client() -> No
         request = Request("POST", ENDPOINT, "/", {}, fresh=fresh)
         limits = transport._outgoing(request, 50.0).extensions["timeout"]
         assert max(0.0, most - 1) <= limits["pool"] <= most
-        assert limits["connect"] == limits["pool"] or fresh is not None
+        assert limits["connect"] == limits["pool"]
         assert (limits["read"], limits["write"]) == (50.0, 50.0)
 
 

@@ -1,7 +1,7 @@
 """Any value anywhere in a response leads to a result, or to an error of the package.
 
-The service is the stub, whose responses are valid but for one value that is replaced, left out or
-added. Every method of the client and every command that reads something is tried.
+The service is the stub, whose responses are valid but for one value that is replaced or left out.
+Every method of the client and every command that reads something is tried.
 """
 
 from __future__ import annotations
@@ -31,25 +31,55 @@ ROWS = {
     NODE: [{**SESSION, "peer": "10.0.0.1:1"}, {**SESSION, "id": "7", "peer": "10.0.0.2:2"}],
     "n2": [{**SESSION, "id": "8", "peer": "10.0.0.3:3"}],
 }
-# What the responses of the stub leave out.
-MORE: dict[str, dict[str, Any]] = {
-    "instances": {"engine": "Redis", "engine_version": "6.0", "capacity": 1, "max_memory": 1024},
-    "nodes": {
-        "logical_node_id": "l",
-        "node_name": "one",
-        "node_status": "Active",
-        "az_code": "az1",
-        "node_type": "",
-        "node_ip": "10.0.0.9",
-        "node_port": "6379",
-        "priority_weight": 100,
-        "is_access": True,
-        "group_id": "g",
-        "group_name": "group",
-        "is_remove_ip": False,
-        "replication_id": "r",
-        "dimensions": [{"name": "dcs_cluster_redis_node", "value": "v"}],
-    },
+INSTANCE = {
+    "description": "for tests",
+    "engine": "Redis",
+    "engine_version": "6.0",
+    "spec_code": "redis.ha.xu1.large.r2.2",
+    "ip": "10.0.0.9",
+    "port": 6379,
+    "capacity": 1,
+    "max_memory": 1024,
+    "used_memory": 5,
+    "created_at": "2026-01-01T00:00:00.000Z",
+    "sharding_count": 1,
+}
+# What the responses of the stub leave out: of the entries of a list, or of the whole.
+MORE: dict[str, tuple[str | None, dict[str, Any]]] = {
+    "ListInstances": ("instances", INSTANCE),
+    "ShowInstance": (None, INSTANCE),
+    "ListConfigurations": (
+        "redis_config",
+        {"param_id": "1", "param_name": "maxclients", "param_value": "10000"},
+    ),
+    "ShowNodesInformation": (
+        "nodes",
+        {
+            "logical_node_id": "l",
+            "node_name": "one",
+            "node_status": "Active",
+            "az_code": "az1",
+            "node_type": "",
+            "node_ip": "10.0.0.9",
+            "node_port": "6379",
+            "priority_weight": 100,
+            "is_access": True,
+            "group_id": "g",
+            "group_name": "group",
+            "is_remove_ip": False,
+            "replication_id": "r",
+            "dimensions": [{"name": "dcs_cluster_redis_node", "value": "v"}],
+        },
+    ),
+    "ShowJobInfo": (
+        None,
+        {
+            "job_type": "ScanClients",
+            "begin_time": "1684191545000",
+            "end_time": "1684191548248",
+            "fail_reason": "",
+        },
+    ),
 }
 # One of each kind, and those that look like another.
 VALUES: list[Any] = [
@@ -71,30 +101,30 @@ _REMOVED = object()
 
 @dataclass
 class Odd:
-    """A change of one value in the responses of an operation, or of all but the first.
+    """A change of one value in the responses of an operation.
 
     Attributes:
         operation: The operation.
         place: Number of the value, counted through the response.
         value: The new value, or `_REMOVED`.
-        first: Number of the first response that is changed.
+        places: How many values a response has, once one has been read.
     """
 
     operation: str
     place: int
     value: object
-    first: int = 0
     places: int = 0
 
     def __call__(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return a response with the change."""
-        for name, more in MORE.items():
-            for entry in body.get(name, []):
-                entry.update({**more, **entry})
+        name, more = MORE.get(self.operation, (None, {}))
+        if name is None:
+            body = {**more, **body}
+        else:
+            body[name] = [{**more, **entry} for entry in body[name] or [{}]]
         places = list(_places(body))
         self.places = max(self.places, len(places))
-        self.first -= 1
-        if self.first < 0 and self.place < len(places):
+        if self.place < len(places):
             holder, key = places[self.place]
             if self.value is _REMOVED:
                 del holder[key]

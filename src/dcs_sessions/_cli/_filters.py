@@ -218,10 +218,9 @@ def _is_from(globs: Sequence[str], ruled_out: Sequence[str], session: Session) -
         plain = [value.strip().lower() for value in values if "/" not in value]
         # An IPv6 address has many spellings.
         wanted = {found for found in map(_ipv6, plain) if found is not None}
-        here = {_ipv6(text) for text in texts} if wanted else set()
         return (
             _matches(plain, texts)
-            or not wanted.isdisjoint(here)
+            or any(_ipv6(text) in wanted for text in texts if wanted)
             or any(_is_in(host, network) for host in hosts for network in networks)
         )
 
